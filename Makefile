@@ -1,0 +1,68 @@
+# Targets call what they need themselves: on a bare machine with Python 3.11 or newer, `make demo` is enough.
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+
+PYTHON ?= $(shell for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+	"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$python" && break; done)
+UV ?= uv
+VENV := .venv
+PY := $(VENV)/bin/python
+READY := $(VENV)/.ready-$(shell cat requirements-dev.txt requirements.txt | cksum | cut -d' ' -f1)
+POSTGRES_URL ?= postgres://postgres@127.0.0.1:5432/postgres
+PRODUCTION := DEBUG=false PUBLIC_URL=https://connector.example.com SECRET_KEY=checked-only-$(shell printf '%064d' 0)abcdef \
+	FIELD_ENCRYPTION_KEYS=Y2hlY2tlZC1vbmx5LWNoZWNrZWQtb25seS1jaGVja2U=
+
+.PHONY: help setup demo run test test-postgres check format lock bench screenshots clean
+
+help: ## Show the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(READY) ## Make .venv with everything the other targets need
+
+$(READY): requirements.txt requirements-dev.txt
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed; name it with PYTHON=…" >&2; exit 1; }
+	@$(PY) -c '' 2>/dev/null || $(PYTHON) -m venv --clear $(VENV)
+	@echo "Installing the pinned packages into $(VENV) …"
+	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements-dev.txt
+	@rm -f $(VENV)/.ready-* && touch $@
+
+demo: setup ## See it work: two simulated remotes, a full sync, then the admin (ONCE=1 stops after the report)
+	@$(PY) manage.py demo $(if $(ONCE),--once)
+
+run: setup ## Run web, worker and scheduler on this machine
+	@$(PY) manage.py migrate --verbosity 0
+	@exec $(PY) manage.py serve
+
+test: setup ## Run the whole suite, on PostgreSQL too if one answers
+	@$(PY) -m pytest -n 2 $(ARGS)
+	@if [ "$$CI" = true ] || $(PY) -c 'import psycopg; psycopg.connect("$(POSTGRES_URL)", connect_timeout=2)' 2>/dev/null; \
+	then $(MAKE) --no-print-directory test-postgres; fi
+
+test-postgres: setup ## Run the tests that use a database, on PostgreSQL (POSTGRES_URL=…)
+	@DATABASE_URL="$(POSTGRES_URL)" $(PY) -m pytest -n 2 $(wildcard tests/integration tests/journeys) $(ARGS)
+
+check: setup ## Check format, lint, types, migrations and the deployment settings
+	@$(VENV)/bin/ruff format --check .
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/mypy
+	@$(PY) manage.py makemigrations --check --dry-run
+	@$(PRODUCTION) $(PY) manage.py check --deploy --fail-level WARNING
+
+format: setup ## Format and sort the code
+	@$(VENV)/bin/ruff check --fix --quiet . ; $(VENV)/bin/ruff format .
+
+lock: ## Pin the newest packages with hashes (needs uv)
+	@$(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
+		--custom-compile-command "make lock" -o requirements.txt pyproject.toml
+	@$(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
+		--custom-compile-command "make lock" --group dev -o requirements-dev.txt pyproject.toml
+
+bench: setup ## Measure, and print the table of docs/performance.md
+	@$(PY) bench/run.py $(ARGS)
+
+screenshots: setup ## Take the pictures of the documentation anew
+	@$(PY) docs/screenshots.py
+
+clean: ## Remove the virtual environment, the local database and caches
+	@rm -rf $(VENV) var .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,215 @@
+"""Settings, read from the environment. With nothing set they are those of a development machine.
+
+`.env.example` lists every variable. A value that cannot be used stops the start with one line.
+"""
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from cryptography.fernet import Fernet
+
+from closeconnector import backends, env, keyfile, logs
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+VAR_DIR = BASE_DIR / "var"
+
+# ── Who we are, and where ────────────────────────────────────────────────────────────────────────
+
+DEBUG = env.flag("DEBUG", default=True)
+PUBLIC_URL = env.url("PUBLIC_URL", schemes=("https", "http"))
+ALLOWED_HOSTS = env.items("ALLOWED_HOSTS") or ["localhost", "127.0.0.1", "[::1]"]
+if PUBLIC_URL and (public_host := urlsplit(PUBLIC_URL).hostname) not in ALLOWED_HOSTS:
+    ALLOWED_HOSTS.append(str(public_host))
+ALLOW_INSECURE_REMOTES = env.flag("ALLOW_INSECURE_REMOTES", default=False)
+
+ROOT_URLCONF = "closeconnector.urls"
+WSGI_APPLICATION = "closeconnector.wsgi.application"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+LANGUAGE_CODE = "en-us"
+TIME_ZONE = "UTC"
+USE_TZ = True
+STATIC_URL = "/static/"
+WHITENOISE_USE_FINDERS = True  # static files are served from the packages: nothing to collect
+
+# ── Secrets ──────────────────────────────────────────────────────────────────────────────────────
+
+DEVELOPMENT_SECRET_KEY = "development-only-and-public-set-SECRET_KEY-in-production"
+SECRET_KEY = env.text("SECRET_KEY", DEVELOPMENT_SECRET_KEY if DEBUG else "")
+if not SECRET_KEY:
+    env.refuse("SECRET_KEY", "is required when DEBUG is off.")
+
+FIELD_ENCRYPTION_KEYS = env.items("FIELD_ENCRYPTION_KEYS")
+if not FIELD_ENCRYPTION_KEYS and not DEBUG:
+    env.refuse("FIELD_ENCRYPTION_KEYS", "is required when DEBUG is off.")
+try:
+    VAR_DIR.mkdir(exist_ok=True)
+    FIELD_ENCRYPTION_KEYS = FIELD_ENCRYPTION_KEYS or keyfile.read_or_create(VAR_DIR / "field_encryption_keys")
+    [Fernet(key) for key in FIELD_ENCRYPTION_KEYS]
+except OSError as error:
+    env.refuse("FIELD_ENCRYPTION_KEYS", f"is not set and {VAR_DIR} cannot be used: {error.strerror}.")
+except ValueError:
+    env.refuse(
+        "FIELD_ENCRYPTION_KEYS", "must be a comma list of Fernet keys: 32 bytes in URL-safe base64 each."
+    )
+
+# ── Backends ─────────────────────────────────────────────────────────────────────────────────────
+
+try:
+    DATABASES = {
+        "default": backends.database(env.text("DATABASE_URL"), sqlite_file=VAR_DIR / "closeconnector.sqlite3")
+    }
+except ValueError:
+    env.refuse(
+        "DATABASE_URL", "must look like postgres://user:password@host:5432/name or sqlite:////path/to/file."
+    )
+
+CACHES = {
+    "default": backends.cache(
+        env.url("CACHE_URL", "database://", schemes=backends.CACHE_SCHEMES, needs_host=False)
+    )
+}
+
+CELERY_BROKER_URL = env.url(
+    "CELERY_BROKER_URL", "database://", schemes=backends.BROKER_SCHEMES, needs_host=False
+)
+CELERY_BROKER_TRANSPORT_OPTIONS = backends.broker_options(CELERY_BROKER_URL)
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_TIMEZONE = "UTC"
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_RESULT_EXPIRES = None  # there are no results to clean up
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
+CELERY_BEAT_SCHEDULER = "closeconnector.beat:GuardedScheduler"
+DJANGO_CELERY_BEAT_TZ_AWARE = True
+
+# ── Parts ────────────────────────────────────────────────────────────────────────────────────────
+
+INSTALLED_APPS = [
+    "unfold",
+    "unfold.contrib.filters",
+    "unfold.contrib.forms",
+    "unfold.contrib.inlines",
+    "unfold.contrib.simple_history",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "django_celery_beat",
+    "simple_history",
+    "axes",
+    "closeconnector",
+    "accounts",
+    "sync",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "closeconnector.csp.ContentSecurityPolicyMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "simple_history.middleware.HistoryRequestMiddleware",
+    "axes.middleware.AxesMiddleware",  # last: turns a locked login into 429
+]
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+# ── Signing in ───────────────────────────────────────────────────────────────────────────────────
+
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
+]
+LOGIN_URL = "admin:login"
+AXES_FAILURE_LIMIT = 10
+AXES_COOLOFF_TIME = 0.25  # hours
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_RESET_ON_SUCCESS = True
+AXES_VERBOSE = False
+
+# ── Transport security: follows PUBLIC_URL ───────────────────────────────────────────────────────
+
+TLS = PUBLIC_URL.startswith("https://")
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if TLS else None
+SECURE_SSL_REDIRECT = TLS
+SECURE_REDIRECT_EXEMPT = [r"^health/", r"^metrics$"]
+SECURE_HSTS_SECONDS = 31_536_000 if TLS else 0
+SECURE_REFERRER_POLICY = "same-origin"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = TLS
+CSRF_TRUSTED_ORIGINS = ["{0.scheme}://{0.netloc}".format(urlsplit(PUBLIC_URL))] if PUBLIC_URL else []
+X_FRAME_OPTIONS = "DENY"
+SILENCED_SYSTEM_CHECKS = [
+    "security.W005",  # HSTS for subdomains is for the owner of the domain to decide
+    "security.W021",  # and so is its preloading
+]
+
+# ── REST ─────────────────────────────────────────────────────────────────────────────────────────
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "accounts.api.authentication.BearerAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["accounts.api.permissions.HasPrincipal"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_FILTER_BACKENDS": [
+        "django_filters.rest_framework.DjangoFilterBackend",
+        "rest_framework.filters.OrderingFilter",
+    ],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Close Connector",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "REDOC_DIST": "SIDECAR",
+}
+
+# ── Admin ────────────────────────────────────────────────────────────────────────────────────────
+
+UNFOLD = {
+    "SITE_TITLE": "Close Connector",
+    "SITE_HEADER": "Close Connector",
+    "SITE_SYMBOL": "sync_alt",
+    "SHOW_HISTORY": True,
+    "SHOW_VIEW_ON_SITE": False,
+    "SIDEBAR": {"show_search": True, "show_all_applications": True},
+}
+
+# ── Logs ─────────────────────────────────────────────────────────────────────────────────────────
+
+LOG_LEVEL = env.choice("LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"))
+LOG_FORMAT = env.choice("LOG_FORMAT", "console" if DEBUG else "json", ("console", "json"))
+LOGGING = logs.logging_settings(LOG_LEVEL, LOG_FORMAT)
+logs.configure_structlog()

@@ -1,0 +1,19 @@
+"""The doors, at the root, under the names that installed connectors call."""
+
+from django.urls import path, re_path
+
+from sync.api import close, hull
+from sync.services.options import NAMES
+
+urlpatterns = [
+    path("manifest.json", hull.manifest),
+    path("smart-notifier", hull.receive_notification),
+    path("status", hull.show_status),
+    path("fetch", hull.fetch),
+    path("fetch-recent-leads", hull.fetch),
+    path("trigger-leads-export", hull.fetch, {"full": True}),
+    path("handle-leads-export", hull.acknowledge_export),
+    path("admin-panel", hull.admin_panel),
+    re_path(rf"^(?P<name>{'|'.join(NAMES)})$", hull.list_options),
+    path("close/webhooks/<uuid:public_id>/", close.receive_webhook),
+]

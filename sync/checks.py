@@ -1,0 +1,1 @@
+"""System checks, numbered, each with a hint."""

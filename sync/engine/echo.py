@@ -1,0 +1,37 @@
+"""Our own writes coming back, and what is agreed once a write was carried out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from sync.engine.plan import BaseValue
+from sync.mapping.inbound import UPDATED_AT
+from sync.mapping.lists import values_of
+from sync.mapping.paths import parse_close_path
+from sync.records import Attributes
+
+
+def is_echo(changed: Attributes, *, ours: bool) -> bool:
+    """Tell whether an event is our own write coming back: our key made it and it says nothing new.
+
+    Only the time of the last update may differ, since Close moves it once more for a lead whose contact we
+    touched. An edit that a rep made under the same key, or in the same second, has other values and is none.
+    """
+    return ours and not set(changed) - {UPDATED_AT}
+
+
+def value_at(path: str, fields: Attributes) -> Any:
+    """Return what a Close record holds at a mapped path, list targets as a list of values."""
+    parsed = parse_close_path(path)
+    if parsed.is_list:
+        return values_of(fields.get(parsed.root), parsed.root, parsed.type)
+    return fields.get(parsed.raw)
+
+
+def agreed(reconciled: Mapping[str, Any], fields: Attributes) -> dict[str, BaseValue]:
+    """Return the base values after a decision was carried out: Hull's value beside what Close made of it."""
+    return {
+        path: BaseValue(sent, value_at(path, fields))
+        for path, sent in reconciled.items()
+    }

@@ -1,0 +1,170 @@
+"""What to tell Hull about a Close record."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sync.engine.echo import is_echo
+from sync.engine.identity import account_claims, user_claims
+from sync.engine.plan import (
+    DoneReason,
+    HullWrite,
+    InboundDecision,
+    InboundRecord,
+    KnownRecord,
+    Reason,
+    Result,
+    SkipReason,
+    WaitReason,
+)
+from sync.mapping.inbound import (
+    DELETED_AT,
+    GROUP,
+    SET_IF_NULL,
+    build_attributes,
+    changed_attributes,
+)
+from sync.records import Attributes, ObjectType, SyncSettings
+
+DELETED = "deleted"
+MERGED = "merged"
+UPSERT = "upsert"
+
+
+def plan_inbound(record: InboundRecord, settings: SyncSettings) -> InboundDecision:
+    """Decide about one Close record: tell Hull what changed, or nothing, and why."""
+    if record.action == MERGED:
+        return _merged(record, settings)
+    if record.action == DELETED:
+        return _deleted(record, settings)
+    return _upserted(record, settings)
+
+
+def _upserted(record: InboundRecord, settings: SyncSettings) -> InboundDecision:
+    known = record.link
+    if record.ours and record.create_in_flight and not known.hull_id and not known.sent:
+        return InboundDecision(record, Result.PENDING, WaitReason.UNKNOWN_RESULT)
+    attributes = build_attributes(
+        record.object_type, known.close_id, known.close, settings, known.parent_close_id
+    )
+    changed = changed_attributes(attributes, known.sent)
+    if known.sent and is_echo(changed, ours=record.ours):
+        return InboundDecision(record, Result.SKIPPED, SkipReason.ECHO, sent=known.sent)
+    if not changed:
+        return InboundDecision(
+            record, Result.UNCHANGED, DoneReason.IN_SYNC, sent=known.sent
+        )
+    result, reason = (
+        (Result.UPDATED, DoneReason.CHANGED)
+        if known.sent
+        else (Result.CREATED, DoneReason.NEW)
+    )
+    write = _write(record, changed, settings)
+    return InboundDecision(
+        record, result, reason, write, remembered(attributes, known.sent)
+    )
+
+
+def _deleted(record: InboundRecord, settings: SyncSettings) -> InboundDecision:
+    if not _is_in_hull(record.link):
+        return InboundDecision(record, Result.SKIPPED, SkipReason.DELETED_REMOTELY)
+    if record.link.sent.get(DELETED_AT):
+        return InboundDecision(
+            record, Result.UNCHANGED, DoneReason.IN_SYNC, sent=record.link.sent
+        )
+    return _told(
+        record, {DELETED_AT: record.at.isoformat()}, DoneReason.DELETED, settings
+    )
+
+
+def _merged(record: InboundRecord, settings: SyncSettings) -> InboundDecision:
+    survivor = record.link.merged_into
+    if not survivor or not _is_in_hull(record.link):
+        return InboundDecision(record, Result.SKIPPED, SkipReason.MERGED_INTO_OTHER)
+    if record.link.sent.get(f"{GROUP}/id") == survivor:
+        return InboundDecision(
+            record, Result.UNCHANGED, DoneReason.IN_SYNC, sent=record.link.sent
+        )
+    attributes: dict[str, Any] = {f"{GROUP}/id": survivor}
+    if record.link.sent.get(DELETED_AT):
+        attributes[DELETED_AT] = None
+    return _told(record, attributes, DoneReason.MERGED, settings)
+
+
+def _told(
+    record: InboundRecord,
+    attributes: dict[str, Any],
+    reason: Reason,
+    settings: SyncSettings,
+) -> InboundDecision:
+    write = _write(record, attributes, settings)
+    return InboundDecision(
+        record,
+        Result.UPDATED,
+        reason,
+        write,
+        remembered(attributes, record.link.sent, whole=False),
+    )
+
+
+def _is_in_hull(known: KnownRecord) -> bool:
+    return bool(known.hull_id or known.sent)
+
+
+def _write(
+    record: InboundRecord, changed: Attributes, settings: SyncSettings
+) -> HullWrite:
+    attributes = {name: as_operation(name, value) for name, value in changed.items()}
+    if record.object_type is ObjectType.LEAD:
+        return HullWrite(
+            ObjectType.LEAD, attributes, account=account_claims(record.link, settings)
+        )
+    account = None
+    if f"{GROUP}/lead_id" in changed and record.account:
+        account = account_claims(record.account, settings)
+    return HullWrite(
+        ObjectType.CONTACT,
+        attributes,
+        user=user_claims(record.link, record.shared_emails),
+        account=account,
+    )
+
+
+def as_operation(name: str, value: Any) -> Any:
+    """Return an attribute's value as the firehose takes it: a few names only fill what Hull has empty."""
+    return {"operation": "setIfNull", "value": value} if name in SET_IF_NULL else value
+
+
+def remembered(
+    attributes: Attributes, sent: Attributes, *, whole: bool = True
+) -> dict[str, Any]:
+    """Return what Hull holds from us after a write: all attributes, or those plus what it had before.
+
+    A value that Hull takes only once stays as it was first sent.
+    """
+    first = {name: sent[name] for name in SET_IF_NULL if sent.get(name) is not None}
+    return (dict(attributes) if whole else dict(sent) | dict(attributes)) | first
+
+
+def write_back(
+    known: KnownRecord, object_type: ObjectType, settings: SyncSettings
+) -> tuple[HullWrite | None, Attributes]:
+    """Return what Hull is told after we wrote to Close: the new id and what Close made of the values.
+
+    The claim is the Hull record that the change came from, so that nothing else can be created or merged.
+    Returns no write when Hull holds everything already.
+    """
+    attributes = build_attributes(
+        object_type, known.close_id, known.close, settings, known.parent_close_id
+    )
+    changed = changed_attributes(attributes, known.sent)
+    if not changed:
+        return None, known.sent
+    operations = {name: as_operation(name, value) for name, value in changed.items()}
+    if object_type is ObjectType.LEAD:
+        write = HullWrite(
+            object_type, operations, account=account_claims(known, settings)
+        )
+    else:
+        write = HullWrite(object_type, operations, user=user_claims(known))
+    return write, remembered(attributes, known.sent)

@@ -1,0 +1,180 @@
+"""What a Close record looks like in Hull: attributes by name, lists flattened by type."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sync.mapping.paths import (
+    ADDRESS_PARTS,
+    GROUP,
+    LISTS,
+    ClosePath,
+    hull_name,
+    parse_close_path,
+)
+from sync.mapping.transforms import is_empty
+from sync.records import Attributes, CloseSchema, Direction, ObjectType, SyncSettings
+
+# Attributes that Hull only takes when it has no value of its own.
+SET_IF_NULL = ("name", f"{GROUP}/created_at")
+UPDATED_AT = f"{GROUP}/updated_at"
+DELETED_AT = f"{GROUP}/deleted_at"
+
+_SINGULAR = {
+    "emails": "email",
+    "phones": "phone",
+    "urls": "url",
+    "addresses": "address",
+}
+# What the original calls an address without a label; customers' Hull holds that name.
+_DEFAULT_ADDRESS_LABEL = "office"
+
+
+def build_attributes(
+    object_type: ObjectType,
+    close_id: str,
+    fields: Attributes,
+    settings: SyncSettings,
+    lead_id: str | None = None,
+) -> dict[str, Any]:
+    """Return every attribute that Hull should hold for a Close record; None stands for an emptied field.
+
+    Names are the ones existing customers have: `closeio/<field>`, `closeio/email_office`,
+    `closeio/address_business_city`. Several entries of one type: the first has the plain name, all of them are
+    in `closeio/emails` and the like.
+    """
+    attributes: dict[str, Any] = {f"{GROUP}/id": close_id}
+    if object_type is ObjectType.CONTACT:
+        attributes[f"{GROUP}/lead_id"] = lead_id
+    attributes[f"{GROUP}/name"] = _plain(fields.get("name"))
+    for row in settings.mapped(object_type, Direction.INBOUND):
+        path = parse_close_path(row.close)
+        attributes |= _mapped(
+            path, hull_name(row.hull), fields, object_type, settings.schema
+        )
+    attributes["name"] = _plain(fields.get("name"))
+    attributes[f"{GROUP}/created_at"] = fields.get("date_created")
+    attributes[UPDATED_AT] = fields.get("date_updated")
+    return attributes
+
+
+def changed_attributes(attributes: Attributes, sent: Attributes) -> dict[str, Any]:
+    """Return what has to be sent: changed values, and None for attributes that are gone.
+
+    What Hull only takes once is not sent again. Nothing that was never there is cleared twice.
+    """
+    changed = {
+        name: value
+        for name, value in attributes.items()
+        if (name not in sent or sent[name] != value)
+        and not (name in SET_IF_NULL and (value is None or sent.get(name) is not None))
+    }
+    gone = {
+        name: None
+        for name, value in sent.items()
+        if name not in attributes and value is not None
+    }
+    return changed | gone
+
+
+def standard_name(path: ClosePath, object_type: ObjectType, schema: CloseSchema) -> str:
+    """Return the attribute that a Close field comes in as when the row names none."""
+    if path.is_custom:
+        name = (
+            schema.names(object_type).get(path.raw)
+            or path.raw.removeprefix("custom.").lower()
+        )
+        return f"{GROUP}/{name}"
+    if path.raw == "status_id":
+        return f"{GROUP}/status"
+    if path.type:
+        return f"{GROUP}/" + "_".join(
+            filter(None, [_SINGULAR.get(path.root, path.root), path.type, path.part])
+        )
+    return f"{GROUP}/{path.root}"
+
+
+def _mapped(
+    path: ClosePath,
+    hull: str,
+    fields: Attributes,
+    object_type: ObjectType,
+    schema: CloseSchema,
+) -> dict[str, Any]:
+    if path.root in _SINGULAR and not path.type:
+        return _flattened(path.root, fields.get(path.root) or [], hull)
+    name = hull or standard_name(path, object_type, schema)
+    return {name: _value(path, fields, schema)}
+
+
+def _value(path: ClosePath, fields: Attributes, schema: CloseSchema) -> Any:
+    if path.raw == "status_id":
+        status_id = fields.get("status_id")
+        return schema.status_label(status_id) or _plain(fields.get("status_label"))
+    if path.is_list:
+        return _first_by_type(path.root, fields.get(path.root) or []).get(path.type)
+    if path.root == "addresses":
+        return (
+            _first_address(fields.get("addresses") or [])
+            .get(path.type, {})
+            .get(path.part)
+        )
+    return _plain(fields.get(path.raw))
+
+
+def _flattened(
+    root: str, entries: Sequence[Mapping[str, Any]], hull: str
+) -> dict[str, Any]:
+    prefix = (hull or f"{GROUP}/{root}").rstrip("/")
+    single = (
+        f"{prefix.removesuffix(root)}{_SINGULAR[root]}"
+        if prefix.endswith(root)
+        else prefix
+    )
+    if root == "addresses":
+        parts = {
+            f"{single}_{label}_{part}": _plain(value)
+            for label, address in _first_address(entries).items()
+            for part, value in address.items()
+        }
+        return parts | {
+            f"{GROUP}/{root}" if not hull else prefix: [
+                _one_line(entry) for entry in entries
+            ]
+            or None
+        }
+    key, _ = LISTS[root]
+    flat: dict[str, Any] = {
+        f"{single}_{kind}": value
+        for kind, value in _first_by_type(root, entries).items()
+    }
+    return flat | {prefix: [entry[key] for entry in entries if entry.get(key)] or None}
+
+
+def _first_by_type(root: str, entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    key, default = LISTS[root]
+    found: dict[str, Any] = {}
+    for entry in entries:
+        if entry.get(key):
+            found.setdefault(entry.get("type") or default, entry[key])
+    return found
+
+
+def _first_address(entries: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = {}
+    for entry in entries:
+        parts = {
+            part: entry[part] for part in ADDRESS_PARTS if not is_empty(entry.get(part))
+        }
+        found.setdefault(entry.get("label") or _DEFAULT_ADDRESS_LABEL, parts)
+    return found
+
+
+def _one_line(entry: Mapping[str, Any]) -> str:
+    return ", ".join(str(entry[part]) for part in ADDRESS_PARTS if entry.get(part))
+
+
+def _plain(value: Any) -> Any:
+    """Close gives never-set texts back as an empty text; Hull should hold nothing then."""
+    return None if is_empty(value) else value

@@ -1,0 +1,103 @@
+"""Whether a mapping makes sense, told per row in words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sync.mapping.outbound import find_status
+from sync.mapping.paths import LISTS, SCALARS, parse_close_path
+from sync.records import Direction, MappingRow, ObjectType, SyncSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is wrong with one row, or with a setting when `row` is None; `remedy` says what to do."""
+
+    message: str
+    remedy: str
+    row: MappingRow | None = None
+    setting: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.remedy}"
+
+
+def check_shape(row: MappingRow) -> Problem | None:
+    """Check a row by itself, without knowing what Close holds."""
+    if not row.close:
+        return Problem(
+            "A mapping row names no Close field.", "Name one, or remove the row.", row
+        )
+    if row.direction is Direction.OUTBOUND and not row.hull:
+        return Problem(
+            f"The row for {row.close} names no Hull attribute.",
+            "Name one, or remove the row.",
+            row,
+        )
+    if row.direction is Direction.OUTBOUND and not _is_writable(row):
+        where = "a lead" if row.object_type is ObjectType.LEAD else "a contact"
+        return Problem(
+            f"{row.close} is not a field of {where} that can be written.",
+            "Choose another field.",
+            row,
+        )
+    return None
+
+
+def check_row(row: MappingRow, settings: SyncSettings) -> Problem | None:
+    """Check a row by itself and against the custom fields that Close has."""
+    problem = check_shape(row)
+    if problem or not parse_close_path(row.close).is_custom:
+        return problem
+    if row.close not in settings.schema.fields(row.object_type):
+        kind = row.object_type.lower()
+        return Problem(
+            f"{row.close} is not a custom field of a {kind} in Close; it may have been deleted.",
+            "Map another field, or remove the row. The other rows go on.",
+            row,
+        )
+    return None
+
+
+def sound_rows(
+    settings: SyncSettings,
+) -> tuple[tuple[MappingRow, ...], tuple[Problem, ...]]:
+    """Split the rows into those that can run and the problems of those that cannot."""
+    checked = [(row, check_row(row, settings)) for row in settings.rows]
+    sound = tuple(row for row, problem in checked if problem is None)
+    return sound, tuple(problem for _, problem in checked if problem is not None)
+
+
+def check_settings(settings: SyncSettings) -> tuple[Problem, ...]:
+    """Check what is configured beside the rows: the lead status and the identifier."""
+    problems = []
+    if settings.lead_status and find_status(settings.lead_status, settings) is None:
+        known = ", ".join(status.label for status in settings.schema.statuses)
+        problems.append(
+            Problem(
+                f"“{settings.lead_status}” is not a lead status in Close.",
+                f"Choose one of: {known}; or leave it empty for Close's own default.",
+                setting="lead_status",
+            )
+        )
+    identity = settings.identity_close
+    if identity != "url" and identity not in settings.schema.fields(ObjectType.LEAD):
+        problems.append(
+            Problem(
+                f"The identifier {identity} is not a custom field of a lead in Close.",
+                "Choose url or an existing custom field.",
+                setting="identity_close",
+            )
+        )
+    return tuple(problems)
+
+
+def _is_writable(row: MappingRow) -> bool:
+    path = parse_close_path(row.close)
+    if path.is_custom:
+        return bool(path.raw.removeprefix("custom."))
+    if path.root == "addresses":
+        return False
+    if path.root in LISTS:
+        return row.object_type is ObjectType.CONTACT and bool(path.type)
+    return path.raw in SCALARS[row.object_type]

@@ -1,0 +1,33 @@
+"""Rows, constraints and small verbs."""
+
+from sync.models.change import Change
+from sync.models.connector import Connector
+from sync.models.cursor import Cursor
+from sync.models.delivery import Delivery
+from sync.models.encryption import EncryptedField, Secret
+from sync.models.intent import Intent
+from sync.models.lane import Lane
+from sync.models.link import Link, MatchKey
+from sync.models.mapping import Mapping
+from sync.models.outcome import Outcome
+from sync.models.run import Run
+from sync.models.schema import CloseField, CloseStatus, HullSegment
+
+__all__ = [
+    "Change",
+    "CloseField",
+    "CloseStatus",
+    "Connector",
+    "Cursor",
+    "Delivery",
+    "EncryptedField",
+    "HullSegment",
+    "Intent",
+    "Lane",
+    "Link",
+    "Mapping",
+    "MatchKey",
+    "Outcome",
+    "Run",
+    "Secret",
+]

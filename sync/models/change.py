@@ -1,0 +1,94 @@
+"""The queue: the latest state we heard of one record in one direction, and whether it needs work."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import ClassVar
+
+from django.db import models
+
+from sync.engine.plan import REASONS
+from sync.models.choices import choices
+from sync.models.connector import Connector
+from sync.records import Direction, ObjectType
+
+
+class ChangeQuerySet(models.QuerySet["Change"]):
+    def due(self, now: datetime) -> ChangeQuerySet:
+        """Those that a drain may take now."""
+        return self.filter(state=Change.State.PENDING, not_before__lte=now)
+
+    def stuck(self) -> ChangeQuerySet:
+        """Those that need a person."""
+        return self.filter(state__in=[Change.State.HELD, Change.State.FAILED])
+
+
+class Change(models.Model):
+    """One record that may need work in one direction. A newer message replaces an older one.
+
+    The row stays after the work is done, since it remembers how new the newest message was. A dead letter is
+    a row in state FAILED: kept, visible, replayable.
+    """
+
+    class State(models.TextChoices):
+        PENDING = "PENDING", "Pending"
+        WAITING = "WAITING", "Waiting for its account"
+        HELD = "HELD", "Held for a person's choice"
+        FAILED = "FAILED", "Failed"
+        DONE = "DONE", "Done"
+        IGNORED = "IGNORED", "Ignored"
+
+    connector = models.ForeignKey(
+        Connector, on_delete=models.CASCADE, related_name="changes"
+    )
+    direction = models.CharField(max_length=8, choices=choices(Direction))
+    object_type = models.CharField("object", max_length=7, choices=choices(ObjectType))
+    key = models.CharField(
+        max_length=320,
+        help_text="Hull id of an outbound record, Close id of an inbound one.",
+    )
+    family = models.CharField(
+        max_length=320,
+        blank=True,
+        help_text="Key of the account or lead it belongs to.",
+    )
+    label = models.CharField(max_length=250, blank=True)
+    payload = models.JSONField(default=dict)
+    record_at = models.DateTimeField(
+        null=True, help_text="How new the record was, by its own system's clock."
+    )
+    batch = models.BooleanField(
+        default=False, help_text="Pushed by a person in Hull: bypasses the segments."
+    )
+
+    state = models.CharField(max_length=7, choices=State.choices, default=State.PENDING)
+    reason = models.CharField(max_length=24, choices=choices(REASONS), blank=True)
+    message = models.TextField(blank=True)
+    candidates = models.JSONField(default=list, blank=True)
+    attempts = models.PositiveIntegerField(default=0)
+    not_before = models.DateTimeField()
+    revision = models.PositiveIntegerField(default=1)
+    queued_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True)
+
+    objects: ClassVar = ChangeQuerySet.as_manager()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["connector", "direction", "object_type", "key"],
+                name="change_once",
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(
+                fields=["connector", "direction", "state", "not_before"],
+                name="change_due",
+            ),
+            models.Index(
+                fields=["connector", "direction", "family"], name="change_family"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.label or self.key} ({self.direction.lower()})"

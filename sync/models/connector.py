@@ -1,0 +1,149 @@
+"""One Hull connector paired with one Close organization."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import datetime
+from typing import ClassVar
+
+from django.core.validators import MinValueValidator, RegexValidator
+from django.db import models
+from django.urls import reverse
+
+from accounts.models import Organization
+from sync.models.encryption import EncryptedField
+
+
+class ConnectorQuerySet(models.QuerySet["Connector"]):
+    def active(self) -> ConnectorQuerySet:
+        """Those whose lanes may run: enabled and not paused."""
+        return self.filter(enabled=True, paused_at=None)
+
+
+class Connector(models.Model):
+    """Pairs a Hull connector with a Close organization, and holds how the two are kept in step."""
+
+    class Home(models.TextChoices):
+        HERE = "HERE", "Here"
+        HULL = "HULL", "Hull's dashboard"
+
+    class IdentityHull(models.TextChoices):
+        DOMAIN = "domain", "Domain"
+        EXTERNAL_ID = "external_id", "External ID"
+
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    organization = models.ForeignKey(
+        Organization, on_delete=models.PROTECT, related_name="connectors"
+    )
+    slug = models.SlugField(
+        unique=True,
+        max_length=80,
+        help_text="Names this connector in commands, for example acme-close.",
+    )
+    name = models.CharField(max_length=200)
+    enabled = models.BooleanField(
+        default=True,
+        help_text="Switched off: nothing is read or sent; what Hull tells meanwhile waits.",
+    )
+    paused_at = models.DateTimeField(null=True, blank=True, editable=False)
+    pause_reason = models.CharField(max_length=500, blank=True, editable=False)
+    home = models.CharField(max_length=4, choices=Home.choices, default=Home.HERE)
+
+    hull_connector_id = models.CharField(
+        "Hull connector id", max_length=64, validators=[RegexValidator(r"^[0-9A-Za-z_-]+$", "Letters and digits only.")],
+        help_text="24 characters, shown in Hull under the connector's settings.",
+    )  # fmt: skip
+    hull_secret = EncryptedField("Hull secret", blank=True, default="")
+    hull_secret_ref = models.JSONField(default=dict, blank=True, editable=False)
+    hull_api_url = models.URLField(
+        "Hull API URL",
+        blank=True,
+        help_text="Only to override what the organization's Hull domain implies.",
+    )
+    hull_firehose_url = models.URLField("Hull firehose URL", blank=True)
+
+    close_api_key = EncryptedField("Close API key", blank=True, default="")
+    close_api_key_ref = models.JSONField(default=dict, blank=True, editable=False)
+    close_api_url = models.URLField(
+        "Close API URL", blank=True, help_text="Empty: Close's own."
+    )
+    close_organization_id = models.CharField(max_length=80, blank=True, editable=False)
+    close_organization_name = models.CharField(
+        max_length=200, blank=True, editable=False
+    )
+    webhook_id = models.CharField(max_length=80, blank=True, editable=False)
+    webhook_signature_key = EncryptedField(blank=True, default="", editable=False)
+
+    account_segments = models.JSONField(
+        default=list, blank=True,
+        help_text="Hull account segments whose accounts are sent to Close. None named: no account is sent.",
+    )  # fmt: skip
+    user_segments = models.JSONField(
+        default=list, blank=True,
+        help_text="Hull user segments whose users are sent. None named: contacts follow their account's segments.",
+    )  # fmt: skip
+    lead_status = models.CharField(
+        max_length=120,
+        blank=True,
+        help_text="Label or id of the status a new lead gets. Empty: Close's own default.",
+    )
+    identity_hull = models.CharField(
+        "identifier in Hull",
+        max_length=20,
+        choices=IdentityHull.choices,
+        default=IdentityHull.DOMAIN,
+    )
+    identity_close = models.CharField(
+        "identifier in Close", max_length=120, default="url",
+        validators=[RegexValidator(r"^(url|custom\.\w+)$", "Either url or custom.cf_… of a lead.")],
+        help_text="The lead's field that holds the identifier: url, or custom.cf_…",
+    )  # fmt: skip
+    pull_interval_seconds = models.PositiveIntegerField(
+        default=60,
+        validators=[MinValueValidator(10)],
+        help_text="How often Close's event log is read.",
+    )
+
+    backfilled_at = models.DateTimeField(null=True, blank=True, editable=False)
+    schema_read_at = models.DateTimeField(null=True, blank=True, editable=False)
+    problems = models.JSONField(default=list, blank=True, editable=False)
+    version = models.PositiveIntegerField(default=1, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    objects: ClassVar = ConnectorQuerySet.as_manager()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["organization", "hull_connector_id"],
+                name="one_connector_per_hull_connector",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(home__in=["HERE", "HULL"]),
+                name="connector_home_known",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.slug})"
+
+    @property
+    def is_active(self) -> bool:
+        return self.enabled and self.paused_at is None
+
+    @property
+    def hull_organization(self) -> str:
+        return self.organization.hull_domain
+
+    def pause(self, reason: str, *, now: datetime) -> None:
+        """Stop both lanes and say why; what waits is kept."""
+        self.paused_at, self.pause_reason = now, reason[:500]
+        self.save(update_fields=["paused_at", "pause_reason", "updated_at"])
+
+    def resume(self) -> None:
+        self.paused_at, self.pause_reason = None, ""
+        self.save(update_fields=["paused_at", "pause_reason", "updated_at"])
+
+    def get_absolute_url(self) -> str:
+        return reverse("admin:sync_connector_change", args=[self.pk])

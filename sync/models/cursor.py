@@ -1,0 +1,40 @@
+"""Stored positions in Close's streams."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import models
+
+from sync.models.connector import Connector
+
+
+class Cursor(models.Model):
+    """Where one stream of one connector was last read to.
+
+    `events`: `watermark` is the newest event whose page and all older pages are stored; while a pull is
+    under way `page` is the next older page and `high` the watermark that follows when the last page is in.
+    `backfill`: `page` is the number of leads to skip and `high` is unused.
+    """
+
+    class Stream(models.TextChoices):
+        EVENTS = "EVENTS", "Event log"
+        BACKFILL = "BACKFILL", "Backfill"
+
+    connector = models.ForeignKey(
+        Connector, on_delete=models.CASCADE, related_name="cursors"
+    )
+    stream = models.CharField(max_length=8, choices=Stream.choices)
+    watermark = models.DateTimeField(null=True)
+    high = models.DateTimeField(null=True)
+    page = models.TextField(blank=True)
+    total = models.PositiveIntegerField(null=True)
+    read_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["connector", "stream"], name="cursor_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.connector.slug} {self.stream.lower()}"

@@ -1,0 +1,47 @@
+"""What is about to be created in Close: written down before the request, so that a crash leaves a trace."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import models
+
+from sync.models.choices import choices
+from sync.models.connector import Connector
+from sync.records import ObjectType
+
+
+class Intent(models.Model):
+    """One POST. While it is open nobody posts for the same record again.
+
+    OPEN: about to be sent, or sent with an unknown result. DONE: created. REFUSED: Close said no, or it was
+    found not to have happened.
+    """
+
+    class State(models.TextChoices):
+        OPEN = "OPEN", "Open"
+        DONE = "DONE", "Done"
+        REFUSED = "REFUSED", "Refused"
+
+    connector = models.ForeignKey(
+        Connector, on_delete=models.CASCADE, related_name="intents"
+    )
+    object_type = models.CharField("object", max_length=7, choices=choices(ObjectType))
+    key = models.CharField(max_length=320)
+    body = models.JSONField()
+    state = models.CharField(max_length=7, choices=State.choices, default=State.OPEN)
+    close_id = models.CharField(max_length=120, blank=True)
+    created_at = models.DateTimeField()
+    settled_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["connector", "object_type", "key"],
+                condition=models.Q(state="OPEN"),
+                name="one_open_intent_per_record",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.object_type.lower()} {self.key} ({self.state.lower()})"

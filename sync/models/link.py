@@ -1,0 +1,107 @@
+"""What we know of each Close record, and the Hull record it is paired with."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import models
+
+from sync.engine.plan import BaseValue, KnownRecord
+from sync.models.choices import choices
+from sync.models.connector import Connector
+from sync.records import ObjectType
+
+
+class LinkQuerySet(models.QuerySet["Link"]):
+    def live(self) -> LinkQuerySet:
+        """Those whose Close record still exists."""
+        return self.filter(deleted_at=None, merged_into="")
+
+    def paired(self) -> LinkQuerySet:
+        return self.exclude(hull_id=None)
+
+
+class Link(models.Model):
+    """A Close record as far as we know it. It is paired once `hull_id` is set.
+
+    `close` holds the fields as Close last told them, `base` the last reconciled value of each mapped field as
+    `{field: [sent, stored]}`, `sent` the attributes that Hull last got from us.
+    """
+
+    connector = models.ForeignKey(
+        Connector, on_delete=models.CASCADE, related_name="links"
+    )
+    object_type = models.CharField("object", max_length=7, choices=choices(ObjectType))
+    close_id = models.CharField("Close id", max_length=120)
+    hull_id = models.CharField("Hull id", max_length=250, null=True, blank=True)  # noqa: DJ001 - NULLs are not unique to each other, empty texts are
+    parent_close_id = models.CharField("lead id", max_length=120, blank=True)
+    label = models.CharField(max_length=250, blank=True)
+    close = models.JSONField(default=dict)
+    close_updated_at = models.DateTimeField(null=True)
+    base = models.JSONField(default=dict)
+    sent = models.JSONField(default=dict)
+    sent_at = models.DateTimeField(null=True)
+    paired_at = models.DateTimeField(null=True)
+    deleted_at = models.DateTimeField(null=True)
+    merged_into = models.CharField(max_length=120, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    objects: ClassVar = LinkQuerySet.as_manager()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["connector", "object_type", "close_id"],
+                name="link_close_id_once",
+            ),
+            models.UniqueConstraint(
+                fields=["connector", "object_type", "hull_id"], name="link_hull_id_once"
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["connector", "parent_close_id"], name="link_by_lead")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.label or self.close_id} ({self.close_id})"
+
+    def as_known(self, *, current: bool = False) -> KnownRecord:
+        """Return the value that decisions use."""
+        return KnownRecord(
+            close_id=self.close_id,
+            close=self.close,
+            hull_id=self.hull_id,
+            parent_close_id=self.parent_close_id or None,
+            base={name: BaseValue(*pair) for name, pair in self.base.items()},
+            sent=self.sent,
+            updated_at=self.close_updated_at,
+            deleted=self.deleted_at is not None,
+            merged_into=self.merged_into or None,
+            current=current,
+        )
+
+
+class MatchKey(models.Model):
+    """The local match index: one value by which a Close record may be recognised without asking Close.
+
+    Kinds: `identifier` (the configured one of a lead, normalised), `email` (of a contact, folded).
+    """
+
+    link = models.ForeignKey(Link, on_delete=models.CASCADE, related_name="match_keys")
+    connector = models.ForeignKey(Connector, on_delete=models.CASCADE)
+    kind = models.CharField(max_length=12)
+    value = models.CharField(max_length=320)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["link", "kind", "value"], name="match_key_once"
+            )
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["connector", "kind", "value"], name="match_key_lookup")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.value}"

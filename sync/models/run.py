@@ -1,0 +1,56 @@
+"""One bounded piece of work with a trigger, counters and an end."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import models
+
+from sync.models.choices import choices
+from sync.models.connector import Connector
+from sync.records import Direction
+
+
+class Run(models.Model):
+    """A drain, a pull or a backfill. `counters` counts outcomes by result, `close_calls` requests by route."""
+
+    class Kind(models.TextChoices):
+        DRAIN = "DRAIN", "Drain"
+        PULL = "PULL", "Pull"
+        BACKFILL = "BACKFILL", "Backfill"
+
+    class Trigger(models.TextChoices):
+        SCHEDULE = "SCHEDULE", "Schedule"
+        NOTIFICATION = "NOTIFICATION", "Notification"
+        PERSON = "PERSON", "A person"
+        COMMAND = "COMMAND", "Command line"
+
+    class State(models.TextChoices):
+        RUNNING = "RUNNING", "Running"
+        FINISHED = "FINISHED", "Finished"
+        STOPPED = "STOPPED", "Stopped early"
+
+    connector = models.ForeignKey(
+        Connector, on_delete=models.CASCADE, related_name="runs"
+    )
+    kind = models.CharField(max_length=8, choices=Kind.choices)
+    direction = models.CharField(max_length=8, choices=choices(Direction))
+    trigger = models.CharField(max_length=12, choices=Trigger.choices)
+    state = models.CharField(max_length=8, choices=State.choices, default=State.RUNNING)
+    dry_run = models.BooleanField(default=False)
+    considered = models.PositiveIntegerField(default=0)
+    total = models.PositiveIntegerField(null=True)
+    counters = models.JSONField(default=dict)
+    close_calls = models.JSONField(default=dict)
+    hull_calls = models.JSONField(default=dict)
+    message = models.TextField(blank=True)
+    started_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(fields=["connector", "-started_at"], name="run_recent")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} {self.direction.lower()} {self.started_at:%Y-%m-%d %H:%M:%S}"

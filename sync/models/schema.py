@@ -1,0 +1,101 @@
+"""What one Close organization and one Hull organization offer to map, as last read."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import models
+
+from sync.models.choices import choices
+from sync.models.connector import Connector
+from sync.records import CustomField, LeadStatus, ObjectType
+
+
+class CloseField(models.Model):
+    """One custom field of Close. `attribute` is the Hull attribute it comes in as, kept when it is renamed."""
+
+    connector = models.ForeignKey(
+        Connector, on_delete=models.CASCADE, related_name="close_fields"
+    )
+    object_type = models.CharField("object", max_length=7, choices=choices(ObjectType))
+    close_id = models.CharField("Close id", max_length=120)
+    label = models.CharField(max_length=250)
+    attribute = models.CharField(max_length=250)
+    type = models.CharField(max_length=40, default="text")
+    choices = models.JSONField(default=list, blank=True)
+    multiple = models.BooleanField(default=False)
+    position = models.PositiveIntegerField(default=0)
+    missing_since = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering: ClassVar = ["position", "pk"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["connector", "object_type", "close_id"], name="close_field_once"
+            ),
+            models.UniqueConstraint(
+                fields=["connector", "object_type", "attribute"],
+                name="close_attribute_once",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.label
+
+    def as_field(self) -> CustomField:
+        """Return the value that decisions use."""
+        return CustomField(
+            self.close_id, self.label, self.type, tuple(self.choices), self.multiple
+        )
+
+
+class CloseStatus(models.Model):
+    """One lead status of Close, in the organization's order."""
+
+    connector = models.ForeignKey(
+        Connector, on_delete=models.CASCADE, related_name="close_statuses"
+    )
+    close_id = models.CharField("Close id", max_length=120)
+    label = models.CharField(max_length=250)
+    position = models.PositiveIntegerField(default=0)
+
+    class Meta:
+        ordering: ClassVar = ["position", "pk"]
+        verbose_name_plural = "close statuses"
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["connector", "close_id"], name="close_status_once"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.label
+
+    def as_status(self) -> LeadStatus:
+        return LeadStatus(self.close_id, self.label)
+
+
+class HullSegment(models.Model):
+    """One segment of Hull, as last heard from a notification or read over REST."""
+
+    class Kind(models.TextChoices):
+        ACCOUNT = "ACCOUNT", "Account segment"
+        USER = "USER", "User segment"
+
+    connector = models.ForeignKey(
+        Connector, on_delete=models.CASCADE, related_name="hull_segments"
+    )
+    kind = models.CharField(max_length=7, choices=Kind.choices)
+    hull_id = models.CharField("Hull id", max_length=120)
+    name = models.CharField(max_length=250, blank=True)
+
+    class Meta:
+        ordering: ClassVar = ["kind", "name"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["connector", "kind", "hull_id"], name="hull_segment_once"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name or self.hull_id

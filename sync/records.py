@@ -1,0 +1,369 @@
+"""Frozen values that both sides speak: what Hull holds, what Close holds, what was configured.
+
+Wire payloads are parsed once, at the door (`sync.hull.parsing`, `sync.close.parsing`), into these.
+Attribute bags stay mappings, since their keys are the customer's; everything else has a name and a type.
+No value here is ever changed after it was made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+Attributes = Mapping[str, Any]
+
+
+class ObjectType(StrEnum):
+    """What a record is, named by its Close side: a lead pairs a Hull account, a contact a Hull user."""
+
+    LEAD = "LEAD"
+    CONTACT = "CONTACT"
+
+
+class Direction(StrEnum):
+    """Always from Hull's point of view."""
+
+    OUTBOUND = "OUTBOUND"
+    INBOUND = "INBOUND"
+
+
+class Mode(StrEnum):
+    """When a mapped value may replace what Close holds."""
+
+    ALWAYS = "always"
+    IF_EMPTY = "if_empty"
+    ON_CREATE = "on_create"
+
+
+# ── Hull ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A Hull segment: the gate that decides what goes out."""
+
+    hull_id: str
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """Identifiers by which Hull resolves a person or a company. Empty ones are never sent."""
+
+    hull_id: str | None = None
+    external_id: str | None = None
+    email: str | None = None
+    domain: str | None = None
+    anonymous_id: str | None = None
+
+    def as_dict(self) -> dict[str, str]:
+        """Return the non-empty claims under Hull's own names (`id`, `external_id`, …)."""
+        named = {
+            "id": self.hull_id,
+            "external_id": self.external_id,
+            "email": self.email,
+            "domain": self.domain,
+            "anonymous_id": self.anonymous_id,
+        }
+        return {name: value for name, value in named.items() if value}
+
+    def __bool__(self) -> bool:
+        return bool(self.as_dict())
+
+
+@dataclass(frozen=True, slots=True)
+class HullAccount:
+    """A company in Hull. `attributes` has Hull's names without any `traits_` prefix.
+
+    `segment_ids` is None when the message did not say which segments the account is in.
+    """
+
+    attributes: Attributes
+    segment_ids: tuple[str, ...] | None = None
+
+    @property
+    def hull_id(self) -> str | None:
+        return _text(self.attributes.get("id"))
+
+    @property
+    def domain(self) -> str | None:
+        return _text(self.attributes.get("domain"))
+
+    @property
+    def external_id(self) -> str | None:
+        return _text(self.attributes.get("external_id"))
+
+    @property
+    def close_id(self) -> str | None:
+        """The lead id that Hull already carries, from an earlier sync or from the anonymous id."""
+        return _text(self.attributes.get("closeio/id")) or _anonymous(
+            self.attributes, "lead_"
+        )
+
+    @property
+    def indexed_at(self) -> datetime | None:
+        return parse_time(self.attributes.get("indexed_at"))
+
+    @property
+    def key(self) -> str | None:
+        """What names this account in our queue: Hull's id, else its strongest other identifier."""
+        return (
+            self.hull_id
+            or _prefixed("external_id", self.external_id)
+            or _prefixed("domain", self.domain)
+        )
+
+    @property
+    def label(self) -> str:
+        return (
+            _text(self.attributes.get("name"))
+            or self.domain
+            or self.external_id
+            or self.hull_id
+            or "(no name)"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class HullUser:
+    """A person in Hull, with the account it belongs to as far as the message told."""
+
+    attributes: Attributes
+    segment_ids: tuple[str, ...] | None = None
+    account: HullAccount | None = None
+
+    @property
+    def hull_id(self) -> str | None:
+        return _text(self.attributes.get("id"))
+
+    @property
+    def email(self) -> str | None:
+        return _text(self.attributes.get("email"))
+
+    @property
+    def close_id(self) -> str | None:
+        """The contact id that Hull already carries."""
+        return _text(self.attributes.get("closeio/id")) or _anonymous(
+            self.attributes, "cont_"
+        )
+
+    @property
+    def indexed_at(self) -> datetime | None:
+        return parse_time(self.attributes.get("indexed_at"))
+
+    @property
+    def key(self) -> str | None:
+        external_id = _text(self.attributes.get("external_id"))
+        return (
+            self.hull_id
+            or _prefixed("external_id", external_id)
+            or _prefixed("email", self.email)
+        )
+
+    @property
+    def name(self) -> str | None:
+        """Full name as Hull has it, else first and last name joined."""
+        parts = (
+            _text(self.attributes.get("first_name")),
+            _text(self.attributes.get("last_name")),
+        )
+        return (
+            _text(self.attributes.get("name"))
+            or " ".join(part for part in parts if part)
+            or None
+        )
+
+    @property
+    def label(self) -> str:
+        return self.name or self.email or self.hull_id or "(no name)"
+
+
+# ── Close ────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """A person in Close. `fields` is the object as the API returns it."""
+
+    close_id: str
+    fields: Attributes
+    lead_id: str | None = None
+
+    @property
+    def updated_at(self) -> datetime | None:
+        return parse_time(self.fields.get("date_updated"))
+
+
+@dataclass(frozen=True, slots=True)
+class Lead:
+    """A company in Close. `fields` is the object without its nested contacts, tasks and opportunities.
+
+    `contacts` is None when the answer did not hold them.
+    """
+
+    close_id: str
+    fields: Attributes
+    contacts: tuple[Contact, ...] | None = None
+
+    @property
+    def updated_at(self) -> datetime | None:
+        return parse_time(self.fields.get("date_updated"))
+
+
+@dataclass(frozen=True, slots=True)
+class LeadStatus:
+    """One of the organization's lead statuses, in the organization's order; the first is the default."""
+
+    close_id: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class CustomField:
+    """A custom field's definition; `close_id` is the bare id (`cf_…`), the mapped name `custom.cf_…`."""
+
+    close_id: str
+    label: str
+    type: str = "text"
+    choices: tuple[str, ...] = ()
+    multiple: bool = False
+
+    @property
+    def path(self) -> str:
+        return f"custom.{self.close_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class CloseIdentity:
+    """Who a Close key belongs to."""
+
+    user_id: str
+    email: str
+    organization_id: str
+    organization_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class CloseEvent:
+    """One entry of Close's event log. `data` is None for deletions and for keys that may not see it."""
+
+    close_id: str
+    object_type: str
+    action: str
+    object_id: str
+    date_updated: datetime
+    lead_id: str | None = None
+    data: Attributes | None = None
+    previous_data: Attributes = field(default_factory=dict)
+    changed_fields: tuple[str, ...] = ()
+    api_key_id: str | None = None
+    user_id: str | None = None
+    meta: Attributes = field(default_factory=dict)
+
+
+# ── Configuration ────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class MappingRow:
+    """The configured pairing of one Hull attribute and one Close field.
+
+    `hull` may be empty on an inbound row: the standard name is used then.
+    """
+
+    object_type: ObjectType
+    direction: Direction
+    hull: str
+    close: str
+    mode: Mode = Mode.ALWAYS
+
+
+@dataclass(frozen=True, slots=True)
+class CloseSchema:
+    """What can be set in one Close organization, and the Hull attribute that each custom field comes in as.
+
+    `names` maps a custom field's path (`custom.cf_…`) to an attribute without its group (`industry`).
+    """
+
+    statuses: tuple[LeadStatus, ...] = ()
+    lead_fields: tuple[CustomField, ...] = ()
+    contact_fields: tuple[CustomField, ...] = ()
+    lead_names: Mapping[str, str] = field(default_factory=dict)
+    contact_names: Mapping[str, str] = field(default_factory=dict)
+
+    def fields(self, object_type: ObjectType) -> dict[str, CustomField]:
+        """Return the custom fields of an object by their path."""
+        fields = (
+            self.lead_fields if object_type is ObjectType.LEAD else self.contact_fields
+        )
+        return {custom_field.path: custom_field for custom_field in fields}
+
+    def names(self, object_type: ObjectType) -> Mapping[str, str]:
+        return self.lead_names if object_type is ObjectType.LEAD else self.contact_names
+
+    def status_label(self, status_id: Any) -> str | None:
+        return next(
+            (status.label for status in self.statuses if status.close_id == status_id),
+            None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SyncSettings:
+    """Everything a decision needs to know of a connector's configuration."""
+
+    account_segments: tuple[str, ...] = ()
+    user_segments: tuple[str, ...] = ()
+    lead_status: str = ""
+    identity_hull: str = "domain"
+    identity_close: str = "url"
+    rows: tuple[MappingRow, ...] = ()
+    schema: CloseSchema = field(default_factory=CloseSchema)
+    close_api_key_id: str | None = None
+
+    def mapped(
+        self, object_type: ObjectType, direction: Direction
+    ) -> tuple[MappingRow, ...]:
+        return tuple(
+            row
+            for row in self.rows
+            if (row.object_type, row.direction) == (object_type, direction)
+        )
+
+
+def parse_time(value: Any) -> datetime | None:
+    """Read an ISO-8601 time from either platform; Close leaves out the offset on events and means UTC.
+
+    Returns an aware datetime, or None for anything that is not such a text.
+    """
+    if not isinstance(value, str) or not value:
+        return None
+    try:
+        moment = datetime.fromisoformat(value.replace("Z", "+00:00"))
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _text(value: Any) -> str | None:
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return None
+    return str(value).strip() or None
+
+
+def _prefixed(name: str, value: str | None) -> str | None:
+    return f"{name}:{value}" if value else None
+
+
+def _anonymous(attributes: Attributes, prefix: str) -> str | None:
+    """Find the Close id in an anonymous id such as `closeio:lead_…`."""
+    listed = attributes.get("anonymous_ids")
+    for anonymous_id in listed if isinstance(listed, list | tuple) else ():
+        if isinstance(anonymous_id, str) and anonymous_id.startswith(
+            f"closeio:{prefix}"
+        ):
+            return anonymous_id.removeprefix("closeio:")
+    return None

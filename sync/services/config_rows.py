@@ -1,0 +1,70 @@
+"""The mapping rows of a configuration file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sync.mapping.inbound import standard_name
+from sync.mapping.paths import hull_name, parse_close_path
+from sync.mapping.validation import check_shape
+from sync.records import CloseSchema, Direction, MappingRow, Mode, ObjectType
+from sync.services.config_yaml import Section
+
+_OBJECTS = {object_type.value.lower(): object_type for object_type in ObjectType}
+_DIRECTIONS = {direction.value.lower(): direction for direction in Direction}
+
+
+def read_rows(connector: Section) -> Mapping[tuple[ObjectType, Direction], tuple[MappingRow, ...]]:
+    """Return the rows of each list that the file has. An absent list, or absent `mappings`, is not among them."""
+    found = {}
+    mappings = connector.section("mappings", tuple(_OBJECTS))
+    for object_name, object_type in _OBJECTS.items():
+        part = mappings and mappings.section(object_name, tuple(_DIRECTIONS))
+        for name, direction in _DIRECTIONS.items() if part else ():
+            if part and part.items(name) is not None:
+                found[object_type, direction] = _read_list(part, name, object_type, direction)
+    return found
+
+
+def _read_list(
+    part: Section, name: str, object_type: ObjectType, direction: Direction
+) -> tuple[MappingRow, ...]:
+    rows = []
+    lines: dict[str, int] = {}
+    for section in part.sections(name, ("hull", "close", "mode")):
+        row = _read_row(section, object_type, direction)
+        if row is None:
+            continue
+        first = lines.setdefault(_target(row), section.line)
+        if first != section.line or any(_target(row) == _target(other) for other in rows):
+            what = row.close if direction is Direction.OUTBOUND else _target(row)
+            section.report.mistake(
+                section.line, f"{section.path} writes {what}, like the row on line {first}."
+            )
+        rows.append(row)
+    return tuple(rows)
+
+
+def _read_row(section: Section, object_type: ObjectType, direction: Direction) -> MappingRow | None:
+    """Return a row; None when something in it was noted as a mistake."""
+    before = len(section.report.mistakes)
+    needs_hull = direction is Direction.OUTBOUND
+    hull = section.text("hull", required=needs_hull, numbers=True)
+    close = section.text("close", required=True, numbers=True)
+    mode = section.choice("mode", [mode.value for mode in Mode], Mode.ALWAYS.value)
+    for key, value in (("hull", hull), ("close", close)):
+        if len(value) > 250:
+            section.mistake(key, "is longer than 250 characters.")
+    row = MappingRow(object_type, direction, hull, close, Mode(mode))
+    problem = check_shape(row) if len(section.report.mistakes) == before else None
+    if problem:
+        section.mistake("close", f"cannot be used: {problem}")
+    return row if len(section.report.mistakes) == before else None
+
+
+def _target(row: MappingRow) -> str:
+    """Return what a row writes. Two rows may add to one list of Close, but not twice the same."""
+    path = parse_close_path(row.close)
+    if row.direction is Direction.INBOUND:
+        return hull_name(row.hull) or standard_name(path, row.object_type, CloseSchema())
+    return f"{row.close} from {hull_name(row.hull)}" if path.is_list else row.close

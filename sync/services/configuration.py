@@ -1,0 +1,67 @@
+"""What follows when a connector's configuration changes, whoever changed it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+
+from django.db import transaction
+from django.db.models import F
+
+from sync.models import Connector
+from sync.services import links, replay, setup
+
+# A pause by a person has no reason, or one that begins like this; only configuration errors are lifted by a change.
+PAUSED_BY_A_PERSON = "Paused by"
+
+SECRETS = ("hull_secret", "close_api_key")
+_ASKS_CLOSE_ANEW = frozenset({"close_api_key", "close_api_url"})
+_IDENTITY = frozenset({"identity_hull", "identity_close"})
+_MAY_HEAL = (
+    _ASKS_CLOSE_ANEW
+    | _IDENTITY
+    | {"lead_status", "hull_secret", "hull_connector_id", "hull_api_url", "hull_firehose_url", "hull_domain"}
+)
+
+
+@transaction.atomic
+def configuration_changed(
+    connector: Connector, changed: Collection[str], *, now: datetime, keep_references: bool = False
+) -> None:
+    """Carry out what follows from a change that was saved already. Call it once per change; without one it does nothing.
+
+    `changed` holds names of Connector's fields, `mappings` for its rows and `hull_domain` for its organization's.
+    The version goes up by one; what Close offers is read again; the match index follows the identifier; what had
+    failed for configuration reasons is tried again; and a pause that a configuration error caused is lifted. A
+    secret that was entered by hand is not the one of a reference any more, so that reference is forgotten unless
+    `keep_references`.
+    """
+    names = frozenset(changed)
+    if not names:
+        return
+    Connector.objects.filter(pk=connector.pk).update(version=F("version") + 1)
+    connector.refresh_from_db(fields=["version"])
+    if not keep_references:
+        _forget_references(connector, names)
+    if names & _ASKS_CLOSE_ANEW:
+        connector.schema_read_at = None
+        connector.save(update_fields=["schema_read_at", "updated_at"])
+    if names & _IDENTITY and connector.links.exists():
+        links.reindex(connector, setup.load_settings(connector)[0])
+    replay.replay_configuration_failures(connector, now=now)
+    if names & _MAY_HEAL and is_paused_by_an_error(connector):
+        connector.resume()
+
+
+def is_paused_by_an_error(connector: Connector) -> bool:
+    """Say whether a configuration error stopped the connector, rather than a person."""
+    reason = connector.pause_reason
+    return connector.paused_at is not None and bool(reason) and not reason.startswith(PAUSED_BY_A_PERSON)
+
+
+def _forget_references(connector: Connector, names: frozenset[str]) -> None:
+    fields = [f"{name}_ref" for name in SECRETS if name in names and getattr(connector, f"{name}_ref")]
+    for field in fields:
+        setattr(connector, field, {})
+    if fields:
+        connector.save(update_fields=[*fields, "updated_at"])

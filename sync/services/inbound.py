@@ -1,0 +1,481 @@
+"""Close → Hull: pulls the event log into the queue, and drains the queue into Hull."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import transaction
+
+from sync.close.parsing import parse_contact, parse_lead
+from sync.engine import cursor as position
+from sync.engine.inbound import DELETED, MERGED, UPSERT, plan_inbound
+from sync.engine.plan import InboundDecision, Result, WaitReason
+from sync.errors import ConfigurationError, NotFoundError, RejectedError, SyncError
+from sync.models import Change, Connector, Cursor, Link, Run
+from sync.records import CloseEvent, Direction, ObjectType, SyncSettings
+from sync.services import apply, backfill, lane, links, recording, setup
+from sync.services.intake import Heard, queue
+from sync.services.links import Seen, seen_contact, seen_lead
+from sync.services.loading import InboundInputs, load_inbound_inputs
+from sync.services.recording import Verdict
+
+Clock = Callable[[], datetime]
+
+_OBJECTS = {"lead": ObjectType.LEAD, "contact": ObjectType.CONTACT}
+# Events that tell that statuses or custom fields changed.
+_SCHEMA_EVENTS = ("status.lead", "custom_fields.")
+
+
+# ── Pull ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def pull(
+    connector: Connector, *, trigger: str, clock: Clock, full: bool = False
+) -> Run | None:
+    """Read what changed in Close into the queue: the event log, or everything on the first run and with `full`.
+
+    None when the connector is stopped. A configuration error pauses it, with its reason.
+    """
+    if not connector.is_active:
+        return None
+    run = recording.start_run(
+        connector, Run.Kind.PULL, Direction.INBOUND, trigger, now=clock()
+    )
+    remotes = None
+    try:
+        remotes = setup.connect(connector, clock=clock)
+        settings = setup.prepare(connector, remotes, now=clock())
+        run.considered = _read(connector, remotes, settings, clock, run, full)
+    except ConfigurationError as error:
+        connector.pause(error.message, now=clock())
+        return recording.finish_run(
+            run, remotes, now=clock(), message=error.message, stopped=True
+        )
+    except SyncError as error:
+        return recording.finish_run(
+            run, remotes, now=clock(), message=error.message, stopped=True
+        )
+    return recording.finish_run(run, remotes, now=clock())
+
+
+def _read(
+    connector: Connector,
+    remotes: setup.Remotes,
+    settings: SyncSettings,
+    clock: Clock,
+    run: Run,
+    full: bool,
+) -> int:
+    if full:
+        queued = backfill.read_everything(
+            connector, remotes, settings, clock=clock, run=run
+        )
+    else:
+        queued = backfill.ensure(connector, remotes, settings, clock=clock, run=run)
+    return queued + pull_events(connector, remotes, settings, clock=clock)
+
+
+def pull_events(
+    connector: Connector,
+    remotes: setup.Remotes,
+    settings: SyncSettings,
+    *,
+    clock: Clock,
+) -> int:
+    """Read the event log from the watermark, newest page first, each page and its position in one transaction.
+
+    Returns how many records were queued. The watermark moves when the last page is stored; a pull that was
+    interrupted goes on at its page. A log that no longer reaches back to the watermark means a new backfill.
+    """
+    cursor, _ = Cursor.objects.get_or_create(
+        connector=connector, stream=Cursor.Stream.EVENTS
+    )
+    if position.is_lost(cursor.watermark, clock()):
+        return backfill.read_everything(connector, remotes, settings, clock=clock)
+    assert cursor.watermark is not None
+    since, queued = position.read_from(cursor.watermark), 0
+    while True:
+        try:
+            page = remotes.close.event_page(since=since, cursor=cursor.page or None)
+        except RejectedError:
+            if not cursor.page:
+                raise
+            cursor.page = ""  # the page position ran out of time: read this window again from its newest page
+            continue
+        with transaction.atomic():
+            queued += _accept_events(connector, page.events, settings, now=clock())
+            _advance(cursor, page.events, page.cursor_next, clock())
+        if not cursor.page:
+            return queued
+
+
+def _advance(
+    cursor: Cursor, events: Sequence[CloseEvent], next_page: str | None, now: datetime
+) -> None:
+    newest = max((event.date_updated for event in events), default=None)
+    if newest and (cursor.high is None or newest > cursor.high):
+        cursor.high = newest
+    cursor.page, cursor.read_at = next_page or "", now
+    if not next_page:
+        # a date in the future must not move the watermark past events that are still to come
+        reached = [
+            moment
+            for moment in (cursor.watermark, min(cursor.high or now, now))
+            if moment
+        ]
+        cursor.watermark, cursor.high = max(reached), None
+    cursor.save()
+
+
+def _accept_events(
+    connector: Connector,
+    events: Sequence[CloseEvent],
+    settings: SyncSettings,
+    *,
+    now: datetime,
+) -> int:
+    """Store a page of events: what they say of records, and one queued change per record."""
+    oldest_first = sorted(events, key=lambda event: event.date_updated)
+    if any(event.object_type.startswith(_SCHEMA_EVENTS) for event in events):
+        _mark_schema_old(connector, oldest_first)
+    heard: dict[tuple[str, str], Heard] = {}
+    seen: list[Seen] = []
+    for event in oldest_first:
+        for item in _heard(connector, event, settings, now):
+            heard[item.object_type.value, item.key] = item
+        seen += _seen(event)
+    fresh = _news(connector, heard.values())
+    links.remember(connector, seen, settings)
+    queued, _ = queue(connector, Direction.INBOUND, fresh, now=now)
+    return queued
+
+
+def _mark_schema_old(connector: Connector, events: Sequence[CloseEvent]) -> None:
+    """Have statuses and fields read again, once for each time they changed."""
+    newest = max(
+        event.date_updated
+        for event in events
+        if event.object_type.startswith(_SCHEMA_EVENTS)
+    )
+    Connector.objects.filter(pk=connector.pk, schema_read_at__lt=newest).update(
+        schema_read_at=None
+    )
+
+
+def _news(connector: Connector, heard: Iterable[Heard]) -> list[Heard]:
+    """Leave out what the overlap told before: the same record at the same time."""
+    items = list(heard)
+    known = {
+        (row.object_type, row.key): row.record_at
+        for row in Change.objects.filter(
+            connector=connector,
+            direction=Direction.INBOUND,
+            key__in=[item.key for item in items],
+        )
+    }
+
+    def is_news(item: Heard) -> bool:
+        before = known.get((item.object_type.value, item.key))
+        return before is None or item.at is None or item.at > before
+
+    return [item for item in items if is_news(item)]
+
+
+def _heard(
+    connector: Connector, event: CloseEvent, settings: SyncSettings, now: datetime
+) -> list[Heard]:
+    object_type = _OBJECTS.get(event.object_type)
+    if object_type is None:
+        return []
+    merged = _merge_of(event)
+    if merged:
+        return _heard_merge(connector, event, *merged, now=now)
+    if event.action == "deleted":
+        links.mark_deleted(
+            connector, object_type, event.object_id, at=event.date_updated
+        )
+        return [_item(object_type, event.object_id, DELETED, event, settings)]
+    return [_item(object_type, event.object_id, UPSERT, event, settings)]
+
+
+def _merge_of(event: CloseEvent) -> tuple[str, str] | None:
+    source, survivor = (
+        event.meta.get("merge_source_lead_id"),
+        event.meta.get("merge_destination_lead_id"),
+    )
+    is_about_lead = event.object_type == "lead" and event.object_id in (
+        source,
+        survivor,
+    )
+    if not (source and survivor and is_about_lead):
+        return None
+    return (
+        (str(source), str(survivor)) if event.action in ("merged", "deleted") else None
+    )
+
+
+def _heard_merge(
+    connector: Connector,
+    event: CloseEvent,
+    source: str,
+    survivor: str,
+    *,
+    now: datetime,
+) -> list[Heard]:
+    """A merged lead forwards to its survivor; Hull is told about both, and waiting accounts are looked at again."""
+    link = links.mark_merged(connector, source, survivor)
+    Link.objects.get_or_create(
+        connector=connector, object_type=ObjectType.LEAD, close_id=survivor
+    )
+    if link.hull_id:
+        mine = Change.objects.filter(
+            connector=connector, direction=Direction.OUTBOUND, family=link.hull_id
+        )
+        mine.filter(state=Change.State.DONE).update(
+            state=Change.State.PENDING, not_before=now
+        )
+    loser = Heard(
+        ObjectType.LEAD,
+        source,
+        {"action": MERGED, "ours": False},
+        label=link.label,
+        at=event.date_updated,
+    )
+    payload = {
+        "action": UPSERT,
+        "ours": False,
+        "read": event.data is None or event.object_id != survivor,
+    }
+    return [loser, Heard(ObjectType.LEAD, survivor, payload, at=event.date_updated)]
+
+
+def _item(
+    object_type: ObjectType,
+    close_id: str,
+    action: str,
+    event: CloseEvent,
+    settings: SyncSettings,
+) -> Heard:
+    ours = (
+        event.api_key_id is not None and event.api_key_id == settings.close_api_key_id
+    )
+    payload = {
+        "action": action,
+        "ours": ours,
+        "read": action == UPSERT and event.data is None,
+    }
+    label = str((event.data or event.previous_data).get("name") or "")
+    return Heard(
+        object_type, close_id, payload, event.lead_id or "", label, event.date_updated
+    )
+
+
+def _seen(event: CloseEvent) -> list[Seen]:
+    if (
+        event.data is None
+        or event.action == "deleted"
+        or event.object_type not in _OBJECTS
+    ):
+        return []
+    if event.object_type == "lead":
+        return [seen_lead(parse_lead(event.data))]
+    return [seen_contact(parse_contact(event.data), event.lead_id)]
+
+
+def heard_again(link: Link) -> Heard:
+    """Return a record as news, so that Hull is told what it did not take."""
+    payload = {"action": UPSERT, "ours": False}
+    return Heard(
+        ObjectType(link.object_type),
+        link.close_id,
+        payload,
+        link.parent_close_id,
+        link.label,
+    )
+
+
+# ── Drain ────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(slots=True)
+class Drain:
+    """What the steps of one drain share."""
+
+    connector: Connector
+    remotes: setup.Remotes
+    settings: SyncSettings
+    run: Run
+    clock: Clock
+    jitter: Callable[[], float] = random.random
+
+
+def drain(
+    connector: Connector,
+    *,
+    trigger: str,
+    clock: Clock,
+    dry_run: bool = False,
+    owner: str = "drain",
+) -> Run | None:
+    """Tell Hull everything that is due. None when another drain has the lane or the connector is stopped."""
+    if not connector.is_active:
+        return None
+    with lane.leased(connector, Direction.INBOUND, owner=owner, clock=clock) as lease:
+        if lease is None or not lane.is_due(connector, Direction.INBOUND, now=clock()):
+            return None
+        run = recording.start_run(
+            connector,
+            Run.Kind.DRAIN,
+            Direction.INBOUND,
+            trigger,
+            now=clock(),
+            dry_run=dry_run,
+        )
+        return _drain(connector, run, lease, clock, dry_run)
+
+
+def _drain(
+    connector: Connector, run: Run, lease: lane.Lease, clock: Clock, dry_run: bool
+) -> Run:
+    remotes = None
+    try:
+        remotes = setup.connect(connector, clock=clock, dry_run=dry_run)
+        settings = setup.prepare(connector, remotes, now=clock())
+        _slices(Drain(connector, remotes, settings, run, clock), lease)
+    except ConfigurationError as error:
+        connector.pause(error.message, now=clock())
+        return recording.finish_run(
+            run, remotes, now=clock(), message=error.message, stopped=True
+        )
+    except SyncError as error:
+        return recording.finish_run(
+            run, remotes, now=clock(), message=error.message, stopped=True
+        )
+    return recording.finish_run(run, remotes, now=clock())
+
+
+def _slices(work: Drain, lease: lane.Lease) -> None:
+    if work.run.dry_run:
+        return _slice(
+            work,
+            lane.claim(
+                work.connector, Direction.INBOUND, now=work.clock(), limit=100_000
+            ),
+        )
+    while changes := lane.claim(work.connector, Direction.INBOUND, now=work.clock()):
+        _slice(work, changes)
+        if not lease.renew():
+            return
+    return
+
+
+def _slice(work: Drain, changes: Sequence[Change]) -> None:
+    unread, failed = _read_missing(work, changes)
+    ready = [change for change in changes if change.pk not in unread]
+    inputs = load_inbound_inputs(work.connector, ready, now=work.clock())
+    decisions = [plan_inbound(record, work.settings) for record in inputs.records]
+    if work.run.dry_run:
+        return recording.record(
+            work.run,
+            [_verdict(inputs, decision) for decision in decisions],
+            now=work.clock(),
+        )
+    telling = [decision for decision in decisions if decision.write]
+    accepted, error = apply.to_hull(
+        [decision.write for decision in telling if decision.write],
+        work.remotes.firehose,
+    )
+    with transaction.atomic():
+        _record(work, inputs, decisions, telling[accepted:], error, failed)
+    if isinstance(error, ConfigurationError):
+        raise error
+    return None
+
+
+def _read_missing(
+    work: Drain, changes: Sequence[Change]
+) -> tuple[set[int], list[Verdict]]:
+    """Read the records whose events told no data; what is gone by now counts as deleted."""
+    missing = [change for change in changes if change.payload.get("read")]
+    failed: list[Verdict] = []
+    unread: set[int] = set()
+    for change, seen, error in apply.in_parallel(
+        lambda change: _read_one(work, change), missing
+    ):
+        if seen:
+            with transaction.atomic():
+                links.remember(work.connector, [seen], work.settings)
+        elif isinstance(error, NotFoundError):
+            links.mark_deleted(
+                work.connector,
+                change.object_type,
+                change.key,
+                at=change.record_at or work.clock(),
+            )
+        elif error:
+            verdict = Verdict(
+                ObjectType(change.object_type),
+                change.key,
+                Result.PENDING,
+                WaitReason.TRANSIENT,
+                change=change,
+            )
+            failed.append(
+                recording.verdict_of_error(
+                    verdict, error, change, now=work.clock(), jitter=work.jitter()
+                )
+            )
+            unread.add(change.pk)
+    return unread, failed
+
+
+def _read_one(
+    work: Drain, change: Change
+) -> tuple[Change, Seen | None, SyncError | None]:
+    try:
+        return (
+            change,
+            apply.read_record(
+                ObjectType(change.object_type), change.key, work.remotes.close
+            ),
+            None,
+        )
+    except SyncError as error:
+        return change, None, error
+
+
+def _record(
+    work: Drain, inputs: InboundInputs, decisions: Sequence[InboundDecision], refused: Sequence[InboundDecision],
+    error: SyncError | None, verdicts: list[Verdict],
+) -> None:  # fmt: skip
+    now = work.clock()
+    not_taken = {id(decision) for decision in refused}
+    told: list[Link] = []
+    for decision in decisions:
+        verdict = _verdict(inputs, decision)
+        if id(decision) in not_taken and error:
+            verdict = recording.verdict_of_error(
+                verdict, error, verdict.change, now=now, jitter=work.jitter()
+            )
+        elif decision.write:
+            link = inputs.links[decision.record.object_type.value, decision.record.key]
+            link.sent, link.sent_at = dict(decision.sent), now
+            told.append(link)
+        elif decision.result is Result.PENDING:
+            verdict.retry_at = now + timedelta(seconds=10)
+        verdicts.append(verdict)
+    Link.objects.bulk_update(told, ["sent", "sent_at"])
+    recording.record(work.run, verdicts, now=now)
+
+
+def _verdict(inputs: InboundInputs, decision: InboundDecision) -> Verdict:
+    record = decision.record
+    link = inputs.links[record.object_type.value, record.key]
+    return Verdict(
+        record.object_type, record.key, decision.result, decision.reason, link.label, link.hull_id or "", link.close_id,
+        fields=list(decision.write.attributes) if decision.write else (), notes=decision.notes,
+        change=inputs.changes[record.object_type.value, record.key],
+    )  # fmt: skip

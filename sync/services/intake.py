@@ -1,0 +1,272 @@
+"""Everything that arrives becomes a queued change, in one transaction, before anybody is answered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+
+from sync.hull.notifications import Message, Notification, newest
+from sync.models import Change, Connector, Delivery, HullSegment
+from sync.records import Direction, HullAccount, HullUser, ObjectType
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """One record as just heard of, on its way into the queue."""
+
+    object_type: ObjectType
+    key: str
+    payload: Mapping[str, Any]
+    family: str = ""
+    label: str = ""
+    at: datetime | None = None
+    batch: bool = False
+
+
+@dataclass(slots=True)
+class Accepted:
+    """What became of a delivery: how many records were queued, which were older than what we knew."""
+
+    queued: int = 0
+    stale: int = 0
+    repeated: bool = False
+    problems: list[str] = field(default_factory=list)
+
+
+def accept_notification(
+    connector: Connector, notification: Notification, *, now: datetime
+) -> Accepted:
+    """Store a Hull notification durably. A second arrival of the same notification changes nothing.
+
+    Messages that name no record are told in `problems`; the others are unharmed.
+    """
+    with transaction.atomic():
+        delivery, first = _delivery(connector, notification, now)
+        if not first:
+            return Accepted(repeated=True)
+        accepted = Accepted(problems=list(notification.malformed))
+        _remember_segments(connector, notification)
+        heard = list(_heard_messages(notification, accepted))
+        accepted.queued, accepted.stale = queue(
+            connector, Direction.OUTBOUND, heard, now=now
+        )
+        delivery.accepted, delivery.stale, delivery.problems = (
+            accepted.queued,
+            accepted.stale,
+            accepted.problems,
+        )
+        delivery.save(update_fields=["accepted", "stale", "problems"])
+    return accepted
+
+
+def _delivery(
+    connector: Connector, notification: Notification, now: datetime
+) -> tuple[Delivery, bool]:
+    values = {
+        "channel": notification.channel,
+        "messages": len(notification.messages),
+        "received_at": now,
+    }
+    if not notification.notification_id:
+        key = f"unnamed:{now.isoformat()}:{Delivery.objects.filter(connector=connector).count()}"
+        return Delivery.objects.create(
+            connector=connector, source=Delivery.Source.HULL, key=key, **values
+        ), True
+    delivery, first = Delivery.objects.get_or_create(
+        connector=connector,
+        source=Delivery.Source.HULL,
+        key=notification.notification_id,
+        defaults=values,
+    )
+    if not first:
+        delivery.repeats += 1
+        delivery.save(update_fields=["repeats"])
+    return delivery, first
+
+
+def _heard_messages(notification: Notification, accepted: Accepted) -> Iterable[Heard]:
+    for message in newest(notification.messages):
+        heard = (
+            _heard_user(message, notification)
+            if message.user
+            else _heard_account(message, notification)
+        )
+        if heard is None:
+            accepted.problems.append(
+                f"Message {message.message_id or '?'} names no record: it has no id or other identifier."
+            )
+        else:
+            yield heard
+
+
+def _heard_account(message: Message, notification: Notification) -> Heard | None:
+    account = message.account
+    if account is None or account.key is None:
+        return None
+    return Heard(
+        ObjectType.LEAD, account.key, {"account": account_payload(account)}, account.key, account.label,
+        account.indexed_at, notification.is_export,
+    )  # fmt: skip
+
+
+def _heard_user(message: Message, notification: Notification) -> Heard | None:
+    user = message.user
+    if user is None or user.key is None:
+        return None
+    account = user.account or message.account
+    payload: dict[str, Any] = {
+        "user": dict(user.attributes),
+        "segment_ids": _listed(user.segment_ids),
+    }
+    if account:
+        payload["account"] = account_payload(account)
+    family = account.key if account else None
+    return Heard(
+        ObjectType.CONTACT, user.key, payload, family or f"user:{user.key}", user.label, user.indexed_at,
+        notification.is_export,
+    )  # fmt: skip
+
+
+def account_payload(account: HullAccount) -> dict[str, Any]:
+    """Return the stored form of an account."""
+    return {
+        "attributes": dict(account.attributes),
+        "segment_ids": _listed(account.segment_ids),
+    }
+
+
+def stored_account(payload: Mapping[str, Any] | None) -> HullAccount | None:
+    """Read an account back from its stored form."""
+    if not payload:
+        return None
+    return HullAccount(payload["attributes"], _tupled(payload.get("segment_ids")))
+
+
+def stored_user(payload: Mapping[str, Any], account: HullAccount | None) -> HullUser:
+    """Read a user back from its stored form."""
+    return HullUser(payload["user"], _tupled(payload.get("segment_ids")), account)
+
+
+def _listed(ids: Sequence[str] | None) -> list[str] | None:
+    return None if ids is None else list(ids)
+
+
+def _tupled(ids: Sequence[str] | None) -> tuple[str, ...] | None:
+    return None if ids is None else tuple(ids)
+
+
+def _remember_segments(connector: Connector, notification: Notification) -> None:
+    kinds = HullSegment.Kind
+    told = [(kinds.ACCOUNT, segment) for segment in notification.account_segments]
+    told += [(kinds.USER, segment) for segment in notification.user_segments]
+    rows = [
+        HullSegment(
+            connector=connector, kind=kind, hull_id=segment.hull_id, name=segment.name
+        )
+        for kind, segment in dict.fromkeys(told)
+    ]
+    HullSegment.objects.bulk_create(
+        rows,
+        update_conflicts=True,
+        unique_fields=["connector", "kind", "hull_id"],
+        update_fields=["name"],
+    )
+
+
+# ── The queue ────────────────────────────────────────────────────────────────────────────────────
+
+
+def queue(
+    connector: Connector, direction: Direction, heard: Sequence[Heard], *, now: datetime
+) -> tuple[int, int]:
+    """Upsert one change per record: a newer message replaces what is stored, an older one is left out.
+
+    Returns how many were queued and how many were stale. Must run inside a transaction.
+    """
+    latest = {(item.object_type.value, item.key): item for item in heard}
+    known = _known(connector, direction, latest)
+    fresh = [item for name, item in latest.items() if name not in known]
+    Change.objects.bulk_create(
+        [_new_change(connector, direction, item, now) for item in fresh],
+        ignore_conflicts=True,
+    )
+    raced = _known(
+        connector,
+        direction,
+        {(item.object_type.value, item.key): item for item in fresh},
+    )
+    stale = sum(
+        not _refresh(change, latest[name], now) for name, change in known.items()
+    )
+    for name, change in raced.items():
+        if change.payload != dict(latest[name].payload):
+            _refresh(change, latest[name], now)
+            known[name] = change
+    Change.objects.bulk_update(known.values(), _REFRESHED)
+    return len(latest) - stale, stale
+
+
+_REFRESHED = [
+    "family", "label", "payload", "record_at", "batch", "state", "reason", "message", "candidates", "attempts",
+    "not_before", "revision", "queued_at",
+]  # fmt: skip
+
+
+def _known(
+    connector: Connector, direction: Direction, latest: Mapping[tuple[str, str], Heard]
+) -> dict[tuple[str, str], Change]:
+    keys = {key for _, key in latest}
+    rows = Change.objects.select_for_update().filter(
+        connector=connector, direction=direction, key__in=keys
+    )
+    return {
+        (change.object_type, change.key): change
+        for change in rows.order_by("pk")
+        if (change.object_type, change.key) in latest
+    }
+
+
+def _new_change(
+    connector: Connector, direction: Direction, item: Heard, now: datetime
+) -> Change:
+    return Change(
+        connector=connector, direction=direction, object_type=item.object_type, key=item.key, family=item.family,
+        label=item.label[:250], payload=dict(item.payload), record_at=item.at, batch=item.batch,
+        not_before=now, queued_at=now,
+    )  # fmt: skip
+
+
+def _refresh(change: Change, item: Heard, now: datetime) -> bool:
+    """Put newer news into a row. False, and nothing changed, when the row knows something newer."""
+    if change.record_at and item.at and item.at < change.record_at:
+        return False
+    change.family, change.label, change.payload = (
+        item.family,
+        item.label[:250],
+        _merged(change, item),
+    )
+    change.record_at = item.at or change.record_at
+    change.batch = item.batch or (change.batch and change.state == Change.State.PENDING)
+    change.state, change.reason, change.message, change.candidates = (
+        Change.State.PENDING,
+        "",
+        "",
+        [],
+    )
+    change.attempts, change.not_before, change.queued_at = 0, now, now
+    change.revision += 1
+    return True
+
+
+def _merged(change: Change, item: Heard) -> dict[str, Any]:
+    """Keep the segments we knew when a message does not tell any."""
+    payload = dict(item.payload)
+    before = change.payload.get("account")
+    after = payload.get("account")
+    if before and after and after.get("segment_ids") is None:
+        payload["account"] = after | {"segment_ids": before.get("segment_ids")}
+    return payload

@@ -1,0 +1,94 @@
+"""Who may work on a connector's direction now, and what is due there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db.models import Q, QuerySet
+
+from sync.models import Change, Connector, Lane
+from sync.records import Direction
+
+Clock = Callable[[], datetime]
+
+LEASE = timedelta(minutes=5)
+SLICE = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to drain one lane until it runs out; `renew` it between slices."""
+
+    lane_id: int
+    owner: str
+    clock: Clock
+
+    def renew(self) -> bool:
+        """Extend the lease. False when somebody else took the lane after it ran out."""
+        mine = Lane.objects.filter(pk=self.lane_id, leased_by=self.owner)
+        return mine.update(leased_until=self.clock() + LEASE) == 1
+
+
+@contextmanager
+def leased(
+    connector: Connector, direction: Direction, *, owner: str, clock: Clock
+) -> Iterator[Lease | None]:
+    """Take the lane for as long as the block runs; None when another drain has it."""
+    lane, _ = Lane.objects.get_or_create(connector=connector, direction=direction)
+    now = clock()
+    free = Lane.objects.filter(pk=lane.pk).filter(
+        Q(leased_until=None) | Q(leased_until__lte=now)
+    )
+    if free.update(leased_by=owner, leased_until=now + LEASE, nudged_at=None) != 1:
+        yield None
+        return
+    try:
+        yield Lease(lane.pk, owner, clock)
+    finally:
+        Lane.objects.filter(pk=lane.pk, leased_by=owner).update(
+            leased_by="", leased_until=None, drained_at=clock()
+        )
+
+
+def wake(connector: Connector, direction: Direction, *, now: datetime) -> bool:
+    """Mark a lane as having work. True when nobody was told yet, so that the caller dispatches one nudge."""
+    lane, _ = Lane.objects.get_or_create(connector=connector, direction=direction)
+    unaware = Lane.objects.filter(pk=lane.pk).filter(
+        Q(nudged_at=None) | Q(nudged_at__lt=now - LEASE)
+    )
+    return unaware.update(nudged_at=now) == 1
+
+
+def claim(
+    connector: Connector, direction: Direction, *, now: datetime, limit: int = SLICE
+) -> list[Change]:
+    """Return the next due changes, oldest first, with whole families: an account and its waiting users together."""
+    due = list(_due(connector, direction, now)[:limit])
+    if direction is Direction.INBOUND or not due:
+        return due
+    return due + _kin(connector, due, now)
+
+
+def _kin(connector: Connector, due: list[Change], now: datetime) -> list[Change]:
+    """Return the other members of the families at hand: those that are due and those that wait for their account."""
+    families = {change.family for change in due if change.family}
+    ready = Q(state=Change.State.WAITING) | Q(
+        state=Change.State.PENDING, not_before__lte=now
+    )
+    kin = Change.objects.filter(
+        ready, connector=connector, direction=Direction.OUTBOUND, family__in=families
+    )
+    return list(kin.exclude(pk__in=[change.pk for change in due]))
+
+
+def _due(connector: Connector, direction: Direction, now: datetime) -> QuerySet[Change]:
+    mine = Change.objects.filter(connector=connector, direction=direction).due(now)
+    return mine.order_by("queued_at", "pk")
+
+
+def is_due(connector: Connector, direction: Direction, *, now: datetime) -> bool:
+    """Tell whether a lane has anything to do now."""
+    return _due(connector, direction, now).exists()

@@ -1,0 +1,187 @@
+"""What we know of Close's records: stored as seen, indexed for matching, paired with Hull records."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sync.engine.identity import match_values
+from sync.models import Connector, Link, MatchKey
+from sync.records import Attributes, Contact, Lead, ObjectType, SyncSettings, parse_time
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A Close record's state, as a page, an event or the answer to a write told it."""
+
+    object_type: ObjectType
+    close_id: str
+    fields: Attributes
+    parent_close_id: str = ""
+
+    @property
+    def updated_at(self) -> datetime | None:
+        return parse_time(self.fields.get("date_updated"))
+
+    @property
+    def label(self) -> str:
+        return str(
+            self.fields.get("name") or self.fields.get("display_name") or self.close_id
+        )[:250]
+
+
+def seen_lead(lead: Lead) -> Seen:
+    return Seen(ObjectType.LEAD, lead.close_id, lead.fields)
+
+
+def seen_contact(contact: Contact, lead_id: str | None = None) -> Seen:
+    return Seen(
+        ObjectType.CONTACT,
+        contact.close_id,
+        contact.fields,
+        contact.lead_id or lead_id or "",
+    )
+
+
+def remember(
+    connector: Connector, seen: Iterable[Seen], settings: SyncSettings
+) -> dict[tuple[str, str], Link]:
+    """Store records as seen, unless something newer is known, and keep the match index in step.
+
+    Returns the links by `(object type, Close id)`. Must run inside a transaction.
+    """
+    latest = {(item.object_type.value, item.close_id): item for item in seen}
+    _insert_missing(connector, latest)
+    links = find(connector, latest)
+    changed = [link for name, link in links.items() if _take_over(link, latest[name])]
+    Link.objects.bulk_update(
+        changed, ["label", "close", "close_updated_at", "parent_close_id", "updated_at"]
+    )
+    index(connector, changed, settings)
+    return links
+
+
+def find(
+    connector: Connector, names: Iterable[tuple[str, str]], *, lock: bool = True
+) -> dict[tuple[str, str], Link]:
+    """Return the links of `(object type, Close id)` pairs that exist."""
+    wanted = set(names)
+    rows = Link.objects.filter(
+        connector=connector, close_id__in={close_id for _, close_id in wanted}
+    )
+    rows = rows.select_for_update().order_by("pk") if lock else rows
+    return {
+        (row.object_type, row.close_id): row
+        for row in rows
+        if (row.object_type, row.close_id) in wanted
+    }
+
+
+def _insert_missing(connector: Connector, latest: dict[tuple[str, str], Seen]) -> None:
+    known = find(connector, latest, lock=False)
+    rows = [
+        Link(connector=connector, object_type=object_type, close_id=close_id)
+        for object_type, close_id in latest
+        if (object_type, close_id) not in known
+    ]
+    Link.objects.bulk_create(rows, ignore_conflicts=True)
+
+
+def _take_over(link: Link, item: Seen) -> bool:
+    """Put newer fields into a row. False when the row already knows these or newer ones."""
+    updated_at = item.updated_at
+    if link.close_updated_at and updated_at and updated_at < link.close_updated_at:
+        return False
+    if (
+        link.close == item.fields
+        and (link.parent_close_id or "") == item.parent_close_id
+    ):
+        return False
+    link.close, link.label = dict(item.fields), item.label
+    link.close_updated_at = updated_at or link.close_updated_at
+    link.parent_close_id = item.parent_close_id or link.parent_close_id
+    return True
+
+
+def index(connector: Connector, links: Sequence[Link], settings: SyncSettings) -> None:
+    """Write the match index of some links anew."""
+    MatchKey.objects.filter(link__in=links).delete()
+    rows = [
+        MatchKey(link=link, connector=connector, kind=kind, value=value[:320])
+        for link in links
+        for kind, value in match_values(
+            link.as_known(), ObjectType(link.object_type), settings
+        )
+    ]
+    MatchKey.objects.bulk_create(rows, ignore_conflicts=True)
+
+
+def reindex(connector: Connector, settings: SyncSettings) -> int:
+    """Build the match index anew from what is stored, after the identifier was changed. Returns the links read."""
+    count = 0
+    batch: list[Link] = []
+    for link in Link.objects.filter(connector=connector).iterator(chunk_size=500):
+        batch.append(link)
+        count += 1
+        if len(batch) == 500:
+            index(connector, batch, settings)
+            batch = []
+    index(connector, batch, settings)
+    return count
+
+
+def pair(link: Link, hull_id: str, *, now: datetime) -> None:
+    """Pair a Close record with a Hull record. A pair that the Hull record had before is given up."""
+    if link.hull_id == hull_id:
+        return
+    earlier = Link.objects.filter(
+        connector_id=link.connector_id, object_type=link.object_type, hull_id=hull_id
+    )
+    earlier.exclude(pk=link.pk).update(hull_id=None)
+    link.hull_id, link.paired_at = hull_id, now
+
+
+def mark_deleted(
+    connector: Connector, object_type: str, close_id: str, *, at: datetime
+) -> Link:
+    """Remember that a Close record is gone. It stays known, so that nothing makes it again."""
+    link, _ = Link.objects.get_or_create(
+        connector=connector, object_type=object_type, close_id=close_id
+    )
+    if link.deleted_at is None:
+        link.deleted_at = at
+        link.save(update_fields=["deleted_at", "updated_at"])
+        MatchKey.objects.filter(link=link).delete()
+    return link
+
+
+def mark_merged(connector: Connector, close_id: str, survivor: str) -> Link:
+    """Remember that a lead was merged into another one."""
+    link, _ = Link.objects.get_or_create(
+        connector=connector, object_type=ObjectType.LEAD, close_id=close_id
+    )
+    link.merged_into, link.deleted_at = survivor, None
+    link.save(update_fields=["merged_into", "deleted_at", "updated_at"])
+    MatchKey.objects.filter(link=link).delete()
+    return link
+
+
+def follow(connector: Connector, link: Link) -> Link:
+    """Return the survivor of a merged lead, however often it was merged, or the link itself."""
+    passed = {link.close_id}
+    while link.merged_into and link.merged_into not in passed:
+        passed.add(link.merged_into)
+        survivor = Link.objects.filter(
+            connector=connector, object_type=link.object_type, close_id=link.merged_into
+        ).first()
+        if survivor is None:
+            break
+        link = survivor
+    return link
+
+
+def as_dicts(base: dict[str, Any]) -> dict[str, list[Any]]:
+    """Return base values in their stored form."""
+    return {path: [value.sent, value.stored] for path, value in base.items()}

@@ -1,0 +1,83 @@
+"""The lists of fields, statuses and identifiers that a person chooses from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from sync.errors import SyncError
+from sync.models import Connector
+from sync.records import CloseSchema, ObjectType
+from sync.services import setup
+
+Option = dict[str, str]
+
+_IDENTIFIERS = [
+    {"value": "domain", "label": "Domain"},
+    {"value": "external_id", "label": "External ID"},
+]
+_LEAD_IN = {
+    "name": "Name",
+    "url": "Url",
+    "description": "Description",
+    "status_id": "Status",
+    "addresses": "Addresses",
+}
+_LEAD_OUT = {"name": "Name", "url": "Url", "description": "Description"}
+_CONTACT_IN = {
+    "name": "Name",
+    "title": "Title",
+    "phones": "Phones",
+    "emails": "Emails",
+    "urls": "Urls",
+}
+_PHONES = ("mobile", "office", "direct", "home", "fax", "other")
+_EMAILS = ("office", "home", "other")
+_CONTACT_OUT = (
+    {"name": "Name", "title": "Title"}
+    | {f"phones.{kind}": f"Phones > {kind.title()}" for kind in _PHONES}
+    | {f"emails.{kind}": f"Emails > {kind.title()}" for kind in _EMAILS}
+    | {"urls.url": "Url"}
+)
+
+NAMES = (
+    "leadstatuses", "fields-lead-in", "fields-lead-out", "fields-contact-in", "fields-contact-out", "fields-account-ident",
+)  # fmt: skip
+
+
+def listed(
+    connector: Connector, name: str, *, clock: Callable[[], datetime]
+) -> tuple[list[Option], str]:
+    """Return a list by its name, and why it may be incomplete: Close is asked when what we know is a day old."""
+    problem = ""
+    try:
+        if (
+            connector.schema_read_at is None
+            or clock() - connector.schema_read_at > setup.SCHEMA_AGE
+        ):
+            setup.refresh_schema(connector, setup.close_client(connector), now=clock())
+    except SyncError as error:
+        problem = error.message
+    return choices(setup.load_schema(connector), name), problem
+
+
+def choices(schema: CloseSchema, name: str) -> list[Option]:
+    """Return the options of one list."""
+    if name == "fields-account-ident":
+        return list(_IDENTIFIERS)
+    if name == "leadstatuses":
+        return [{"value": "N/A", "label": "(Use default)"}] + [
+            {"value": status.close_id, "label": status.label}
+            for status in schema.statuses
+        ]
+    object_type = ObjectType.LEAD if "lead" in name else ObjectType.CONTACT
+    standard = {
+        "fields-lead-in": _LEAD_IN,
+        "fields-lead-out": _LEAD_OUT,
+        "fields-contact-in": _CONTACT_IN,
+        "fields-contact-out": _CONTACT_OUT,
+    }[name]
+    custom = {path: field.label for path, field in schema.fields(object_type).items()}
+    return [
+        {"value": value, "label": label} for value, label in (standard | custom).items()
+    ]

@@ -1,0 +1,197 @@
+"""Writes down what happened: runs, outcomes, links, retries."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sync.engine.plan import FailureMode, Reason, Result, SkipReason, WaitReason
+from sync.engine.retry import failure_of, next_attempt
+from sync.errors import SyncError
+from sync.models import Change, Connector, Intent, Outcome, Run
+from sync.records import Direction, ObjectType
+from sync.services.setup import Remotes
+
+COUNTERS = ("created", "updated", "unchanged", "skipped", "failed", "pending")
+
+
+@dataclass(slots=True)
+class Verdict:
+    """What is to be written down about one record. `retry_at` makes the change due again."""
+
+    object_type: ObjectType
+    key: str
+    result: Result
+    reason: Reason
+    label: str = ""
+    hull_id: str = ""
+    close_id: str = ""
+    message: str = ""
+    fields: Sequence[str] = ()
+    notes: Sequence[str] = ()
+    candidates: Sequence[str] = ()
+    retry_at: datetime | None = None
+    change: Change | None = field(default=None, repr=False)
+
+
+def start_run(
+    connector: Connector,
+    kind: Run.Kind,
+    direction: Direction,
+    trigger: str,
+    *,
+    now: datetime,
+    dry_run: bool = False,
+) -> Run:
+    """Open a run."""
+    return Run.objects.create(
+        connector=connector,
+        kind=kind,
+        direction=direction,
+        trigger=trigger,
+        started_at=now,
+        dry_run=dry_run,
+    )
+
+
+def finish_run(
+    run: Run,
+    remotes: Remotes | None,
+    *,
+    now: datetime,
+    message: str = "",
+    stopped: bool = False,
+) -> Run:
+    """Close a run with what was asked of both sides."""
+    if remotes:
+        run.close_calls, run.hull_calls = (
+            remotes.close_calls.as_dict(),
+            remotes.hull_calls.as_dict(),
+        )
+    run.state = Run.State.STOPPED if stopped else Run.State.FINISHED
+    run.message, run.finished_at = message, now
+    run.save()
+    if run.trigger == Run.Trigger.SCHEDULE and not run.considered and not message:
+        Run.objects.filter(
+            pk=run.pk
+        ).delete()  # a look that found nothing is not worth a line of history
+    return run
+
+
+def verdict_of_error(
+    verdict: Verdict,
+    error: SyncError,
+    change: Change | None,
+    *,
+    now: datetime,
+    jitter: float,
+) -> Verdict:
+    """Turn an error into what happens next: another attempt at a time, or a person."""
+    verdict.message = error.message
+    failure = failure_of(error)
+    if failure:
+        verdict.result, verdict.reason = Result.FAILED, failure
+        return verdict
+    attempts = (change.attempts if change else 0) + 1
+    again = next_attempt(error, attempts, now=now, jitter=jitter)
+    if again is None:
+        verdict.result, verdict.reason = Result.FAILED, FailureMode.EXHAUSTED
+        verdict.message = f"Given up after {attempts} attempts: {error.message}"
+        return verdict
+    verdict.result = Result.PENDING
+    verdict.retry_at, verdict.reason = again
+    return verdict
+
+
+def record(run: Run, verdicts: Sequence[Verdict], *, now: datetime) -> None:
+    """Write outcomes and the state of the changes behind them, in one transaction."""
+    connector = run.connector
+    Outcome.objects.bulk_create(
+        [_outcome(run, verdict, connector.version, now) for verdict in verdicts]
+    )
+    for verdict in verdicts:
+        if verdict.change is not None and not run.dry_run:
+            _settle(verdict.change, verdict, now)
+    counted = Counter(verdict.result.value for verdict in verdicts)
+    run.counters = dict(Counter(run.counters) + counted)
+    run.considered += len(verdicts)
+    run.save(update_fields=["counters", "considered"])
+
+
+def _outcome(run: Run, verdict: Verdict, version: int, now: datetime) -> Outcome:
+    return Outcome(
+        connector_id=run.connector_id, run=run, direction=run.direction, object_type=verdict.object_type,
+        key=verdict.key, hull_id=verdict.hull_id, close_id=verdict.close_id, label=verdict.label[:250],
+        result=Result.DRY_RUN if run.dry_run and verdict.result in (Result.CREATED, Result.UPDATED) else verdict.result,
+        reason=verdict.reason, message=verdict.message, fields=sorted(verdict.fields), notes=list(verdict.notes),
+        version=version, created_at=now,
+    )  # fmt: skip
+
+
+def _settle(change: Change, verdict: Verdict, now: datetime) -> None:
+    """Set a change's state, unless a newer message replaced what was worked on."""
+    state = _state(verdict)
+    values = {
+        "state": state,
+        "reason": verdict.reason,
+        "message": verdict.message or " ".join(verdict.notes),
+        "candidates": list(verdict.candidates),
+        "attempts": change.attempts + 1 if state == Change.State.PENDING else 0,
+        "not_before": verdict.retry_at or now,
+        "finished_at": now,
+        "batch": change.batch and state != Change.State.DONE,
+    }
+    if verdict.reason in (WaitReason.PARENT_PENDING, WaitReason.RATE_LIMITED):
+        values["attempts"] = change.attempts
+    Change.objects.filter(pk=change.pk, revision=change.revision).update(**values)
+
+
+_WAITS_FOR_ACCOUNT = (
+    SkipReason.PARENT_NOT_LINKED,
+    SkipReason.NOT_IN_SEGMENT,
+    SkipReason.NO_SEGMENTS,
+)
+
+
+def _state(verdict: Verdict) -> Change.State:
+    if verdict.result is Result.FAILED:
+        return Change.State.FAILED
+    if verdict.reason is WaitReason.AMBIGUOUS_MATCH:
+        return Change.State.HELD
+    if verdict.reason is WaitReason.PARENT_PENDING and verdict.retry_at is None:
+        return Change.State.WAITING
+    if verdict.result is Result.PENDING:
+        return Change.State.PENDING
+    is_contact = verdict.object_type is ObjectType.CONTACT
+    return (
+        Change.State.WAITING
+        if is_contact and verdict.reason in _WAITS_FOR_ACCOUNT
+        else Change.State.DONE
+    )
+
+
+def settle_intents(
+    connector: Connector,
+    settled: dict[tuple[str, str], tuple[Intent.State, str]],
+    *,
+    now: datetime,
+) -> None:
+    """Close intents: `(object type, key)` to the state and the Close id."""
+    keys = {key for _, key in settled}
+    for intent in Intent.objects.filter(
+        connector=connector, state=Intent.State.OPEN, key__in=keys
+    ):
+        if (intent.object_type, intent.key) in settled:
+            intent.state, intent.close_id = settled[intent.object_type, intent.key]
+            intent.settled_at = now
+            intent.save(update_fields=["state", "close_id", "settled_at"])
+
+
+def summed(runs: Sequence[Run]) -> dict[str, int]:
+    """Return the counters of some runs added up, under the names that scripts read."""
+    total: Counter[str] = Counter()
+    for run in runs:
+        total.update({name.lower(): count for name, count in run.counters.items()})
+    return {name: total.get(name, 0) for name in COUNTERS}

@@ -1,0 +1,321 @@
+"""A connector's clients, its settings as decisions need them, and what Close and Hull offer to map."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from urllib.parse import urlsplit
+
+from django.conf import settings as django_settings
+from django.db import transaction
+
+from sync.close.client import CloseClient
+from sync.errors import ConfigurationError, CredentialsError, SyncError
+from sync.hull.client import HullClient
+from sync.hull.firehose import Firehose
+from sync.mapping.naming import attribute_name
+from sync.mapping.validation import Problem, check_settings, sound_rows
+from sync.models import CloseField, CloseStatus, Connector
+from sync.records import (
+    CloseIdentity,
+    CloseSchema,
+    CustomField,
+    LeadStatus,
+    ObjectType,
+    SyncSettings,
+)
+from sync.services import webhooks
+
+SCHEMA_AGE = timedelta(days=1)
+CLOSE_API_URL = "https://api.close.com/api/v1"
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
+class Calls:
+    """Counts requests by route, from any thread."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[str] = Counter()
+        self._lock = threading.Lock()
+
+    def __call__(self, method: str, route: str, status: int | None) -> None:
+        with self._lock:
+            self._counts[f"{method} {route}"] += 1
+
+    def as_dict(self) -> dict[str, int]:
+        """Return the counts so far, by `GET /lead/` and the like."""
+        with self._lock:
+            return dict(sorted(self._counts.items()))
+
+
+@dataclass(frozen=True, slots=True)
+class Remotes:
+    """Both sides of a connector, and what was asked of them so far."""
+
+    close: CloseClient
+    hull: HullClient
+    firehose: Firehose
+    close_calls: Calls
+    hull_calls: Calls
+
+
+def connect(
+    connector: Connector, *, clock: Callable[[], datetime], dry_run: bool = False
+) -> Remotes:
+    """Return clients with the connector's credentials.
+
+    Raises ConfigurationError when a credential is missing or cannot be read, or a URL is not allowed.
+    """
+    close_calls, hull_calls = Calls(), Calls()
+    organization, connector_id = (
+        connector.hull_organization,
+        connector.hull_connector_id,
+    )
+    secret = connector.hull_secret.reveal()
+    for url in (
+        connector.close_api_url,
+        connector.hull_api_url,
+        connector.hull_firehose_url,
+    ):
+        _check_url(url)
+    return Remotes(
+        close_client(connector, observer=close_calls, dry_run=dry_run),
+        HullClient(
+            organization, connector_id, secret, api_url=connector.hull_api_url or None, dry_run=dry_run, observer=hull_calls
+        ),
+        Firehose(
+            organization, connector_id, secret, firehose_url=connector.hull_firehose_url or None, dry_run=dry_run,
+            observer=hull_calls, clock=clock,
+        ),
+        close_calls,
+        hull_calls,
+    )  # fmt: skip
+
+
+def close_client(
+    connector: Connector,
+    *,
+    observer: Calls | None = None,
+    dry_run: bool = False,
+    api_key: str | None = None,
+) -> CloseClient:
+    """Return a Close client, for the stored key or for one that is being tried out."""
+    _check_url(connector.close_api_url)
+    key = api_key or connector.close_api_key.reveal()
+    if not key:
+        raise CredentialsError(
+            "No Close API key is configured. Enter one on the connector."
+        )
+    return CloseClient(
+        key,
+        api_url=connector.close_api_url or CLOSE_API_URL,
+        dry_run=dry_run,
+        observer=observer,
+    )
+
+
+def _check_url(url: str) -> None:
+    if not url or django_settings.ALLOW_INSECURE_REMOTES:
+        return
+    parts = urlsplit(url)
+    if parts.scheme != "https" or (parts.hostname or "") in _LOOPBACK:
+        raise ConfigurationError(
+            f"{url} is refused: remotes must be https:// and not this machine. "
+            "ALLOW_INSECURE_REMOTES permits it for the sandbox and tests."
+        )
+
+
+# ── What Close offers ────────────────────────────────────────────────────────────────────────────
+
+
+def prepare(connector: Connector, remotes: Remotes, *, now: datetime) -> SyncSettings:
+    """Return the settings that decisions use, with the schema read again when it is a day old or in doubt.
+
+    Raises ConfigurationError when the key belongs to another Close organization than before.
+    """
+    if _is_schema_stale(connector, now):
+        refresh_schema(connector, remotes.close, now=now)
+        webhooks.ensure(connector, remotes.close)
+    settings, problems = load_settings(connector)
+    _store_problems(connector, problems)
+    return replace(settings, close_api_key_id=remotes.close.api_key_id)
+
+
+def _is_schema_stale(connector: Connector, now: datetime) -> bool:
+    read_at = connector.schema_read_at
+    if read_at is None or now - read_at > SCHEMA_AGE:
+        return True
+    _, problems = load_settings(connector)
+    return bool(problems) and now - read_at > timedelta(minutes=5)
+
+
+def _store_problems(connector: Connector, problems: tuple[Problem, ...]) -> None:
+    texts = [str(problem) for problem in problems]
+    if texts != connector.problems:
+        connector.problems = texts
+        connector.save(update_fields=["problems", "updated_at"])
+
+
+def load_settings(connector: Connector) -> tuple[SyncSettings, tuple[Problem, ...]]:
+    """Return the configuration with the rows that can run, and what is wrong with the others."""
+    settings = SyncSettings(
+        account_segments=tuple(connector.account_segments),
+        user_segments=tuple(connector.user_segments),
+        lead_status=connector.lead_status,
+        identity_hull=connector.identity_hull,
+        identity_close=connector.identity_close,
+        rows=tuple(row.as_row() for row in connector.mappings.all()),
+        schema=load_schema(connector),
+    )
+    rows, problems = sound_rows(settings)
+    return replace(settings, rows=rows), (*problems, *check_settings(settings))
+
+
+def load_schema(connector: Connector) -> CloseSchema:
+    """Return what Close offers, as last read."""
+    rows = list(connector.close_fields.filter(missing_since=None))
+    leads = [row for row in rows if row.object_type == ObjectType.LEAD]
+    contacts = [row for row in rows if row.object_type == ObjectType.CONTACT]
+    return CloseSchema(
+        statuses=tuple(status.as_status() for status in connector.close_statuses.all()),
+        lead_fields=tuple(row.as_field() for row in leads),
+        contact_fields=tuple(row.as_field() for row in contacts),
+        lead_names={f"custom.{row.close_id}": row.attribute for row in leads},
+        contact_names={f"custom.{row.close_id}": row.attribute for row in contacts},
+    )
+
+
+def refresh_schema(
+    connector: Connector, close: CloseClient, *, now: datetime
+) -> CloseIdentity:
+    """Read statuses and custom fields from Close, and check that the key still belongs to the same organization."""
+    identity = close.me()
+    _check_pin(connector, identity)
+    statuses = close.lead_statuses()
+    fields = {
+        object_type: close.custom_fields(object_type) for object_type in ObjectType
+    }
+    with transaction.atomic():
+        _store_statuses(connector, statuses)
+        for object_type, found in fields.items():
+            _store_fields(connector, object_type, found, now)
+        connector.close_organization_id = identity.organization_id
+        connector.close_organization_name = identity.organization_name
+        connector.schema_read_at = now
+        connector.save(
+            update_fields=[
+                "close_organization_id",
+                "close_organization_name",
+                "schema_read_at",
+                "updated_at",
+            ]
+        )
+    return identity
+
+
+def _check_pin(connector: Connector, identity: CloseIdentity) -> None:
+    pinned = connector.close_organization_id
+    if pinned and identity.organization_id and pinned != identity.organization_id:
+        raise ConfigurationError(
+            f"The Close key belongs to “{identity.organization_name}”, but this connector's records are in "
+            f"“{connector.close_organization_name}”. Enter a key of that organization."
+        )
+
+
+def _store_statuses(connector: Connector, statuses: tuple[LeadStatus, ...]) -> None:
+    connector.close_statuses.exclude(
+        close_id__in=[status.close_id for status in statuses]
+    ).delete()
+    CloseStatus.objects.bulk_create(
+        [
+            CloseStatus(
+                connector=connector,
+                close_id=status.close_id,
+                label=status.label,
+                position=position,
+            )
+            for position, status in enumerate(statuses)
+        ],
+        update_conflicts=True,
+        unique_fields=["connector", "close_id"],
+        update_fields=["label", "position"],
+    )
+
+
+def _store_fields(
+    connector: Connector,
+    object_type: ObjectType,
+    fields: tuple[CustomField, ...],
+    now: datetime,
+) -> None:
+    """Store definitions. A field keeps the attribute name it was first given; a removed one keeps its row."""
+    known = {
+        row.close_id: row
+        for row in connector.close_fields.filter(object_type=object_type)
+    }
+    taken = {row.attribute for row in known.values()}
+    for position, found in enumerate(fields):
+        row = known.get(found.close_id)
+        if row is None:
+            name = attribute_name(found.label, found.close_id, taken)
+            row = CloseField(
+                connector=connector,
+                object_type=object_type,
+                close_id=found.close_id,
+                attribute=name,
+            )
+            taken.add(name)
+        row.label, row.type, row.choices = found.label, found.type, list(found.choices)
+        row.multiple, row.position, row.missing_since = found.multiple, position, None
+        row.save()
+    gone = connector.close_fields.filter(object_type=object_type, missing_since=None)
+    gone.exclude(close_id__in=[found.close_id for found in fields]).update(
+        missing_since=now
+    )
+
+
+# ── Trying a connector out ───────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What a connection test found: one sentence per side, and whether it is good."""
+
+    is_good: bool
+    sentences: tuple[str, ...]
+
+
+def test_connection(connector: Connector, *, clock: Callable[[], datetime]) -> Tried:
+    """Make one real call to each side and say in words what it answered. Never raises for a remote's answer."""
+    sentences, is_good = [], True
+    try:
+        identity = refresh_schema(connector, close_client(connector), now=clock())
+        sentences.append(
+            f"Close: the key belongs to {identity.email} in “{identity.organization_name}”."
+        )
+    except SyncError as error:
+        is_good = False
+        sentences.append(f"Close: {error.message}")
+    try:
+        found = connect_hull(connector).get_connector()
+        sentences.append(
+            f"Hull: connected to connector “{found.get('name') or connector.hull_connector_id}”."
+        )
+    except SyncError as error:
+        is_good = False
+        sentences.append(f"Hull: {error.message}")
+    return Tried(is_good, tuple(sentences))
+
+
+def connect_hull(connector: Connector) -> HullClient:
+    """Return a Hull REST client alone, for a connector that may have no Close key yet."""
+    _check_url(connector.hull_api_url)
+    return HullClient(
+        connector.hull_organization,
+        connector.hull_connector_id,
+        connector.hull_secret.reveal(),
+        api_url=connector.hull_api_url or None,
+    )
