@@ -27,9 +27,11 @@ def database(url: str, *, sqlite_file: Path) -> dict[str, Any]:
     """
     if not url:
         return {"ENGINE": "django.db.backends.sqlite3", "NAME": sqlite_file, "OPTIONS": SQLITE_OPTIONS}
+    if urlsplit(url).scheme not in DATABASE_SCHEMES:
+        raise ValueError("no database we know")
     settings: dict[str, Any] = {**dj_database_url.parse(url)}
-    if not settings.get("NAME"):
-        raise ValueError("no database name")
+    if settings.get("NAME") in (None, "", ":memory:"):
+        raise ValueError("no database that several processes could share")
     if url.startswith("sqlite"):
         return {**settings, "OPTIONS": SQLITE_OPTIONS}
     return {**settings, "CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}

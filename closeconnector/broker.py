@@ -17,7 +17,7 @@ from queue import Empty
 from time import monotonic
 from typing import Any, ClassVar
 
-from django.db import DatabaseError, InterfaceError, close_old_connections
+from django.db import DatabaseError, InterfaceError, close_old_connections, connection
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 from kombu.transport import virtual
@@ -54,7 +54,7 @@ class Channel(virtual.Channel):
         self.renewed_at = monotonic()
         self.unacknowledged: set[str] = set()  # queues whose consumer never acknowledges
 
-    def leased(self, delivery_tag: str | None) -> QuerySet[BrokerMessage]:
+    def leased(self, delivery_tag: Any) -> QuerySet[BrokerMessage]:
         """Return the message as a queryset, empty when this channel no longer holds it."""
         return BrokerMessage.objects.filter(pk=delivery_tag, leased_by=self.holder)
 
@@ -122,7 +122,8 @@ class Transport(virtual.Transport):
     implements = virtual.Transport.implements.extend(exchange_type=frozenset(["direct"]))
 
     def establish_connection(self) -> Any:
-        close_old_connections()
+        if not connection.in_atomic_block:  # one who publishes within a transaction keeps it
+            close_old_connections()
         return super().establish_connection()
 
 

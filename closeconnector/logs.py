@@ -39,6 +39,7 @@ def logging_settings(level: str, log_format: str) -> dict[str, Any]:
             "django": {"handlers": [], "propagate": True},
             "django.server": {"handlers": [], "propagate": True, "level": "WARNING"},
             # A line for each nudge says nothing: what a run did is in the database, and in its own line.
+            "axes": {"level": "WARNING"},
             "celery.app.trace": {"level": "WARNING"},
             "celery.beat": {"level": "WARNING"},
             "celery.worker.strategy": {"level": "WARNING"},

@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from cryptography.fernet import Fernet
+from django.templatetags.static import static
 
 from closeconnector import backends, env, keyfile, logs
 
@@ -153,6 +154,7 @@ AXES_COOLOFF_TIME = 0.25  # hours
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_ON_SUCCESS = True
 AXES_VERBOSE = False
+AXES_ENABLE_ADMIN = False  # `manage.py axes_reset` lets somebody in before the time is over
 
 # ── Transport security: follows PUBLIC_URL ───────────────────────────────────────────────────────
 
@@ -202,6 +204,8 @@ UNFOLD = {
     "SITE_TITLE": "Close Connector",
     "SITE_HEADER": "Close Connector",
     "SITE_SYMBOL": "sync_alt",
+    "SITE_URL": None,
+    "SITE_FAVICONS": [{"rel": "icon", "type": "image/svg+xml", "href": lambda request: static("favicon.svg")}],
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
     "SIDEBAR": {"show_search": True, "show_all_applications": True},

@@ -34,9 +34,7 @@ class TransientError(SyncError):
 class RateLimitedError(TransientError):
     """The remote asks to wait `retry_after` seconds."""
 
-    def __init__(
-        self, message: str, *, retry_after: float, status: int | None = 429
-    ) -> None:
+    def __init__(self, message: str, *, retry_after: float, status: int | None = 429) -> None:
         super().__init__(message, status=status)
         self.retry_after = retry_after
 

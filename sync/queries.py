@@ -18,9 +18,7 @@ from sync.records import Direction
 
 def find_connector(connector_id: int) -> Connector | None:
     """Return a connector with its organization, or None when it was deleted."""
-    return (
-        Connector.objects.select_related("organization").filter(pk=connector_id).first()
-    )
+    return Connector.objects.select_related("organization").filter(pk=connector_id).first()
 
 
 def find_connector_by_slug(slug: str) -> Connector | None:
@@ -62,9 +60,7 @@ def outcomes_by_hour(
     connectors: QuerySet[Connector], *, now: datetime, hours: int = 24
 ) -> list[dict[str, object]]:
     """Count outcomes by hour and result, for a chart: `[{"hour", "result", "count"}]`, oldest first."""
-    rows = Outcome.objects.filter(
-        connector__in=connectors, created_at__gte=now - timedelta(hours=hours)
-    )
+    rows = Outcome.objects.filter(connector__in=connectors, created_at__gte=now - timedelta(hours=hours))
     return list(
         rows.annotate(hour=TruncHour("created_at"))
         .values("hour", "result")
@@ -73,9 +69,7 @@ def outcomes_by_hour(
     )
 
 
-def latest_outcomes(
-    connector: Connector, keys: Iterable[str], limit: int = 10
-) -> list[Outcome]:
+def latest_outcomes(connector: Connector, keys: Iterable[str], limit: int = 10) -> list[Outcome]:
     """Return the last outcomes of a record, newest first, under any of the keys it goes by."""
     wanted = [key for key in keys if key]
     rows = Outcome.objects.filter(connector=connector).filter(
@@ -103,25 +97,17 @@ def last_read(connector: Connector) -> datetime | None:
 
 
 def find_connector_by_public_id(public_id: uuid.UUID) -> Connector | None:
-    return (
-        Connector.objects.select_related("organization")
-        .filter(public_id=public_id)
-        .first()
-    )
+    return Connector.objects.select_related("organization").filter(public_id=public_id).first()
 
 
-def count_results(
-    connector: Connector, runs: Iterable[Run], direction: Direction
-) -> dict[str, int]:
+def count_results(connector: Connector, runs: Iterable[Run], direction: Direction) -> dict[str, int]:
     """Count records by what became of them in some runs, each once, plus those that are stuck from before.
 
     A record that was retried counts by how it ended; one that was written and then looked at again counts as
     written.
     """
     ended: dict[tuple[str, str], str] = {}
-    rows = Outcome.objects.filter(run__in=list(runs), direction=direction).order_by(
-        "pk"
-    )
+    rows = Outcome.objects.filter(run__in=list(runs), direction=direction).order_by("pk")
     for object_type, key, result in rows.values_list("object_type", "key", "result"):
         before = ended.get((object_type, key))
         is_quiet = result in (Result.UNCHANGED, Result.SKIPPED)
@@ -137,11 +123,7 @@ def count_results(
 _WRITTEN = (Result.CREATED, Result.UPDATED)
 
 
-def _stuck(
-    connector: Connector, direction: Direction
-) -> QuerySet[Change, tuple[str, str, str]]:
+def _stuck(connector: Connector, direction: Direction) -> QuerySet[Change, tuple[str, str, str]]:
     states = [Change.State.FAILED, Change.State.HELD]
-    rows = Change.objects.filter(
-        connector=connector, direction=direction, state__in=states
-    )
+    rows = Change.objects.filter(connector=connector, direction=direction, state__in=states)
     return rows.values_list("object_type", "key", "state")

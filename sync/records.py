@@ -99,9 +99,7 @@ class HullAccount:
     @property
     def close_id(self) -> str | None:
         """The lead id that Hull already carries, from an earlier sync or from the anonymous id."""
-        return _text(self.attributes.get("closeio/id")) or _anonymous(
-            self.attributes, "lead_"
-        )
+        return _text(self.attributes.get("closeio/id")) or _anonymous(self.attributes, "lead_")
 
     @property
     def indexed_at(self) -> datetime | None:
@@ -110,11 +108,7 @@ class HullAccount:
     @property
     def key(self) -> str | None:
         """What names this account in our queue: Hull's id, else its strongest other identifier."""
-        return (
-            self.hull_id
-            or _prefixed("external_id", self.external_id)
-            or _prefixed("domain", self.domain)
-        )
+        return self.hull_id or _prefixed("external_id", self.external_id) or _prefixed("domain", self.domain)
 
     @property
     def label(self) -> str:
@@ -146,9 +140,7 @@ class HullUser:
     @property
     def close_id(self) -> str | None:
         """The contact id that Hull already carries."""
-        return _text(self.attributes.get("closeio/id")) or _anonymous(
-            self.attributes, "cont_"
-        )
+        return _text(self.attributes.get("closeio/id")) or _anonymous(self.attributes, "cont_")
 
     @property
     def indexed_at(self) -> datetime | None:
@@ -157,11 +149,7 @@ class HullUser:
     @property
     def key(self) -> str | None:
         external_id = _text(self.attributes.get("external_id"))
-        return (
-            self.hull_id
-            or _prefixed("external_id", external_id)
-            or _prefixed("email", self.email)
-        )
+        return self.hull_id or _prefixed("external_id", external_id) or _prefixed("email", self.email)
 
     @property
     def name(self) -> str | None:
@@ -170,11 +158,7 @@ class HullUser:
             _text(self.attributes.get("first_name")),
             _text(self.attributes.get("last_name")),
         )
-        return (
-            _text(self.attributes.get("name"))
-            or " ".join(part for part in parts if part)
-            or None
-        )
+        return _text(self.attributes.get("name")) or " ".join(part for part in parts if part) or None
 
     @property
     def label(self) -> str:
@@ -296,9 +280,7 @@ class CloseSchema:
 
     def fields(self, object_type: ObjectType) -> dict[str, CustomField]:
         """Return the custom fields of an object by their path."""
-        fields = (
-            self.lead_fields if object_type is ObjectType.LEAD else self.contact_fields
-        )
+        fields = self.lead_fields if object_type is ObjectType.LEAD else self.contact_fields
         return {custom_field.path: custom_field for custom_field in fields}
 
     def names(self, object_type: ObjectType) -> Mapping[str, str]:
@@ -324,14 +306,8 @@ class SyncSettings:
     schema: CloseSchema = field(default_factory=CloseSchema)
     close_api_key_id: str | None = None
 
-    def mapped(
-        self, object_type: ObjectType, direction: Direction
-    ) -> tuple[MappingRow, ...]:
-        return tuple(
-            row
-            for row in self.rows
-            if (row.object_type, row.direction) == (object_type, direction)
-        )
+    def mapped(self, object_type: ObjectType, direction: Direction) -> tuple[MappingRow, ...]:
+        return tuple(row for row in self.rows if (row.object_type, row.direction) == (object_type, direction))
 
 
 def parse_time(value: Any) -> datetime | None:
@@ -362,8 +338,6 @@ def _anonymous(attributes: Attributes, prefix: str) -> str | None:
     """Find the Close id in an anonymous id such as `closeio:lead_…`."""
     listed = attributes.get("anonymous_ids")
     for anonymous_id in listed if isinstance(listed, list | tuple) else ():
-        if isinstance(anonymous_id, str) and anonymous_id.startswith(
-            f"closeio:{prefix}"
-        ):
+        if isinstance(anonymous_id, str) and anonymous_id.startswith(f"closeio:{prefix}"):
             return anonymous_id.removeprefix("closeio:")
     return None

@@ -10,8 +10,7 @@ MASK = "[redacted]"
 _SHORTEST_SECRET = 6  # shorter texts occur by chance; masking them would garble messages and hide nothing
 
 _SENSITIVE_NAME = re.compile(
-    r"authorization|cookie|password|passwd|secret|token|api[_-]?key|signature|credential",
-    re.IGNORECASE,
+    r"authorization|cookie|password|passwd|secret|token|api[_-]?key|signature|credential", re.IGNORECASE
 )
 _NAMED_VALUE = re.compile(
     r"(?P<name>[\w-]*(?:password|secret|token|api[_-]?key|signature)[\w-]*[\"']?\s*[=:]\s*[\"']?)"

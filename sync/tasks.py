@@ -32,9 +32,7 @@ def pull(
 ) -> None:
     """Read what changed in Close, then have it told to Hull."""
     connector = queries.find_connector(connector_id)
-    if connector and inbound.pull(
-        connector, trigger=trigger, clock=timezone.now, full=full
-    ):
+    if connector and inbound.pull(connector, trigger=trigger, clock=timezone.now, full=full):
         nudge(connector_id, Direction.INBOUND)
 
 
@@ -45,9 +43,7 @@ def drain_inbound(
     """Tell Hull what is due."""
     connector = queries.find_connector(connector_id)
     if connector:
-        inbound.drain(
-            connector, trigger=trigger, clock=timezone.now, owner=_owner(self)
-        )
+        inbound.drain(connector, trigger=trigger, clock=timezone.now, owner=_owner(self))
 
 
 @shared_task(bind=True)
@@ -57,9 +53,7 @@ def drain_outbound(
     """Write to Close what is due."""
     connector = queries.find_connector(connector_id)
     if connector:
-        outbound.drain(
-            connector, trigger=trigger, clock=timezone.now, owner=_owner(self)
-        )
+        outbound.drain(connector, trigger=trigger, clock=timezone.now, owner=_owner(self))
 
 
 @shared_task
@@ -75,9 +69,7 @@ def _owner(task: Any) -> str:
 _DRAINS = {Direction.INBOUND: drain_inbound, Direction.OUTBOUND: drain_outbound}
 
 
-def nudge(
-    connector_id: int, direction: Direction, *, trigger: str = Run.Trigger.SCHEDULE
-) -> bool:
+def nudge(connector_id: int, direction: Direction, *, trigger: str = Run.Trigger.SCHEDULE) -> bool:
     """Have a lane drained soon, unless it was told already. False when the broker cannot be reached.
 
     What is due is in the database by then, so that an unreachable broker only costs time.

@@ -53,6 +53,7 @@ class Answer:
     method: str = "GET"
     route: str = ""
     is_write: bool = False
+    is_repeatable: bool = False
 
     @property
     def is_ok(self) -> bool:
@@ -61,7 +62,7 @@ class Answer:
     @property
     def is_create(self) -> bool:
         """Whether the request was a write that must not simply be sent again."""
-        return self.is_write and self.method not in _IDEMPOTENT_WRITES
+        return self.is_write and not self.is_repeatable and self.method not in _IDEMPOTENT_WRITES
 
     @property
     def is_html(self) -> bool:
@@ -111,10 +112,7 @@ def new_session() -> requests.Session:
     session.trust_env = False
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     for scheme in ("http://", "https://"):
-        session.mount(
-            scheme,
-            HTTPAdapter(pool_connections=4, pool_maxsize=POOL_SIZE, max_retries=0),
-        )
+        session.mount(scheme, HTTPAdapter(pool_connections=4, pool_maxsize=POOL_SIZE, max_retries=0))
     return session
 
 
@@ -155,11 +153,13 @@ class Transport:
         data: bytes | str | None = None,
         headers: Mapping[str, str] | None = None,
         write: bool | None = None,
+        repeatable: bool = False,
     ) -> Answer:
         """Send one request and return its answer; every other answer is raised as what the vendor's table says.
 
-        `write=False` marks a POST that only reads: it may be repeated, and a dry run may send it. A read whose
-        connection broke or fell silent is sent once more at once, a PUT or DELETE whose connection broke too.
+        `write=False` marks a POST that only reads: it may be repeated, and a dry run may send it. `repeatable`
+        marks one that writes the same however often it is sent. A read whose connection broke or fell silent is
+        sent once more at once; so is a PUT, DELETE or repeatable POST whose connection broke.
 
         Raises DryRunError, TransientError, UnknownResultError (a POST went out and no answer came), RejectedError
         when the body cannot be written as JSON, and whatever `classify` makes of the answer.
@@ -173,6 +173,7 @@ class Transport:
             self.base_url + path,
             path if route is None else route,
             is_write,
+            repeatable,
             params,
             body,
             {**self._headers, **content_type, **(headers or {})},
@@ -202,11 +203,7 @@ class Transport:
         started = time.perf_counter()
         try:
             answer = self._receive(call)
-        except (
-            requests.RequestException,
-            urllib3.exceptions.HTTPError,
-            OSError,
-        ) as error:
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
             lost = _lost(error)
             if lost.was_sent:
                 self._note(call, None, started, lost.what)
@@ -223,25 +220,14 @@ class Transport:
             timeout=self._timeout, allow_redirects=False, stream=True,
         ) as response:  # fmt: skip
             body = _read(response)
-            return Answer(
-                response.status_code,
-                response.headers,
-                body,
-                call.method,
-                call.route,
-                call.is_write,
-            )
+            return call.answer(response.status_code, response.headers, body)
 
     def _note(self, call: _Call, status: int | None, started: float, what: str = "") -> None:
         if self._observer:
             self._observer(call.method, call.route, status)
         level = logging.DEBUG if status and status < 400 else logging.WARNING
         if log.isEnabledFor(level):
-            line = {
-                "method": call.method,
-                "route": redact(call.route, self._secrets),
-                "status": status,
-            }
+            line = {"method": call.method, "route": redact(call.route, self._secrets), "status": status}
             line["ms"] = round((time.perf_counter() - started) * 1000)
             log.log(level, "request", extra=line | ({"problem": what} if what else {}))
 
@@ -254,6 +240,7 @@ class _Call:
     url: str
     route: str
     is_write: bool
+    is_repeatable: bool
     params: Mapping[str, Any] | None
     body: bytes | None = field(repr=False)
     headers: Mapping[str, str] = field(repr=False)
@@ -261,11 +248,13 @@ class _Call:
     def may_repeat(self, lost: _LostError) -> bool:
         if not lost.was_sent or lost.is_final:
             return False
-        return not self.is_write or (lost.is_drop and self.method in _IDEMPOTENT_WRITES)
+        return not self.is_write or (lost.is_drop and not self.answer(0).is_create)
+
+    def answer(self, status: int, headers: Mapping[str, str] | None = None, body: bytes = b"") -> Answer:
+        return Answer(status, headers or {}, body, self.method, self.route, self.is_write, self.is_repeatable)
 
     def error(self, lost: _LostError, base_url: str) -> TransientError:
-        is_unknown = self.is_write and lost.was_sent and self.method not in _IDEMPOTENT_WRITES
-        kind = UnknownResultError if is_unknown else TransientError
+        kind = UnknownResultError if lost.was_sent and self.answer(0).is_create else TransientError
         return kind(f"{urlsplit(base_url).hostname}: {lost.what}")
 
 
@@ -273,12 +262,7 @@ class _LostError(Exception):
     """No usable answer came. `was_sent` is True unless it is certain that the request never left."""
 
     def __init__(
-        self,
-        what: str,
-        *,
-        was_sent: bool = True,
-        is_drop: bool = False,
-        is_final: bool = False,
+        self, what: str, *, was_sent: bool = True, is_drop: bool = False, is_final: bool = False
     ) -> None:
         super().__init__(what)
         self.what = what
@@ -295,10 +279,7 @@ def _lost(error: Exception) -> _LostError:
         return _LostError("no connection in time", was_sent=False)
     cause = next(iter(error.args), None)
     reason = getattr(cause, "reason", None)
-    if isinstance(
-        reason,
-        urllib3.exceptions.NewConnectionError | urllib3.exceptions.ConnectTimeoutError,
-    ):
+    if isinstance(reason, urllib3.exceptions.NewConnectionError | urllib3.exceptions.ConnectTimeoutError):
         return _LostError("no connection", was_sent=False)
     if isinstance(error, requests.exceptions.SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(error):
         return _LostError("its certificate is not trusted", was_sent=False)
@@ -313,10 +294,7 @@ def _read(response: requests.Response) -> bytes:
     for chunk in response.iter_content(_CHUNK):
         size += len(chunk)
         if size > MAX_BODY:
-            raise _LostError(
-                f"the answer is larger than {MAX_BODY // 1024 // 1024} MB",
-                is_final=True,
-            )
+            raise _LostError(f"the answer is larger than {MAX_BODY // 1024 // 1024} MB", is_final=True)
         chunks.append(chunk)
     return b"".join(chunks)
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
-from rest_framework.views import APIView
 
 from accounts.api.authentication import principal_of
 from accounts.models import ApiToken
+
+if TYPE_CHECKING:
+    from rest_framework.views import APIView  # reads this very class when it is imported
 
 
 class HasPrincipal(BasePermission):

@@ -29,9 +29,7 @@ def receive_webhook(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
         return refused.as_response()
     if not _is_genuine(connector, request, body):
         return JsonResponse({"error": "The signature does not verify."}, status=401)
-    tasks.dispatch(
-        tasks.pull, connector_id=connector.pk, trigger=Run.Trigger.NOTIFICATION
-    )
+    tasks.dispatch(tasks.pull, connector_id=connector.pk, trigger=Run.Trigger.NOTIFICATION)
     return JsonResponse({"ok": True})
 
 
@@ -44,6 +42,4 @@ def _is_genuine(connector: Connector, request: HttpRequest, body: bytes) -> bool
         request.headers.get("close-sig-timestamp", ""),
         request.headers.get("close-sig-hash", ""),
     )
-    return bool(key) and verify_signature(
-        key, timestamp, body, signature, now=timezone.now()
-    )
+    return bool(key) and verify_signature(key, timestamp, body, signature, now=timezone.now())

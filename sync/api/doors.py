@@ -24,9 +24,7 @@ class Refused(Exception):  # noqa: N818 - it is an answer, not an error of ours
 
     def as_response(self) -> JsonResponse:
         """Return the answer as JSON: `{"error": {"message", "code"}}`."""
-        return JsonResponse(
-            {"error": {"message": self.message, "code": self.code}}, status=self.status
-        )
+        return JsonResponse({"error": {"message": self.message, "code": self.code}}, status=self.status)
 
 
 def read_body(request: HttpRequest) -> bytes:
@@ -75,11 +73,7 @@ def connector_of(request: HttpRequest, body: bytes = b"") -> Connector:
 
 def _from_token(request: HttpRequest) -> Credentials | None:
     token = next(
-        (
-            request.GET[name]
-            for name in ("hullToken", "token", "state")
-            if request.GET.get(name)
-        ),
+        (request.GET[name] for name in ("hullToken", "token", "state") if request.GET.get(name)),
         None,
     )
     if token is None:
@@ -93,13 +87,8 @@ def _from_token(request: HttpRequest) -> Credentials | None:
 def _from_mapping(values: Any) -> Credentials | None:
     connector_id = values.get("ship") or values.get("id")
     organization, secret = values.get("organization"), values.get("secret")
-    if all(
-        isinstance(value, str) and value
-        for value in (connector_id, organization, secret)
-    ):
-        return Credentials(
-            organization=organization, connector_id=connector_id, secret=secret
-        )
+    if all(isinstance(value, str) and value for value in (connector_id, organization, secret)):
+        return Credentials(organization=organization, connector_id=connector_id, secret=secret)
     return None
 
 

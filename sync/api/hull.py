@@ -15,6 +15,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from sync import queries, tasks
 from sync.api.doors import Refused, authenticated, connector_of, read_body
+from sync.errors import SyncError
 from sync.hull import flow_control
 from sync.hull.manifest import manifest as build_manifest
 from sync.hull.notifications import (
@@ -30,6 +31,8 @@ from sync.records import Direction
 from sync.services import intake, options, signing, status
 
 View = Callable[..., HttpResponse]
+
+KEY_URL_HEADER = "X-Hull-Smart-Notifier-Signature-Public-Key-Url"
 
 
 def door(view: View) -> View:
@@ -65,19 +68,15 @@ def receive_notification(request: HttpRequest) -> HttpResponse:
     """
     try:
         connector, notification = _verified(request)
-        accepted = intake.accept_notification(
-            connector, notification, now=timezone.now()
-        )
+        accepted = intake.accept_notification(connector, notification, now=timezone.now())
     except Refused as refused:
         return _refusal(refused)
     except OperationalError:
-        return JsonResponse(flow_control.retry(10, 1000), status=503)
+        return JsonResponse(flow_control.retry("The database is busy. Send it again."), status=503)
     tasks.nudge(connector.pk, Direction.OUTBOUND, trigger=Run.Trigger.NOTIFICATION)
     waiting = queries.backlog(connector, Direction.OUTBOUND).waiting
     body = flow_control.next_(*_pace(waiting))
-    return JsonResponse(
-        body | ({"errors": accepted.problems} if accepted.problems else {})
-    )
+    return JsonResponse(body | ({"errors": accepted.problems} if accepted.problems else {}))
 
 
 def _verified(request: HttpRequest) -> tuple[Connector, Notification]:
@@ -85,48 +84,51 @@ def _verified(request: HttpRequest) -> tuple[Connector, Notification]:
     try:
         notification = parse_notification(body)
     except MalformedNotification as error:
-        raise Refused(
-            400, error.message, str(getattr(error, "code", "MALFORMED"))
-        ) from None
+        raise Refused(400, error.message, str(getattr(error, "code", "MALFORMED"))) from None
     connector = authenticated(notification.credentials)
-    try:
-        verify_signature(
-            request.headers,
-            notification.notification_id,
-            signing.fetch_public_key,
-            timezone.now(),
-            lambda url: is_hull_key_url(
-                url, allow_loopback=settings.ALLOW_INSECURE_REMOTES
-            ),
-        )
-    except InvalidSignature as error:
-        raise Refused(400, error.message, "INVALID_SIGNATURE") from None
+    _check_signature(request, notification)
     return connector, notification
 
 
+def _check_signature(request: HttpRequest, notification: Notification) -> None:
+    """Refuse a signature that does not verify; one that fails under a remembered key is tried under a fresh one."""
+    try:
+        try:
+            _verify(request, notification)
+        except InvalidSignature:
+            if not signing.forget_public_key(request.headers.get(KEY_URL_HEADER, "")):
+                raise
+            _verify(request, notification)
+    except InvalidSignature as error:
+        raise Refused(400, error.message, "INVALID_SIGNATURE") from None
+    except SyncError as error:
+        raise Refused(
+            503, f"The signature cannot be checked just now: {error.message}", "HULL_ERR_TRANSIENT"
+        ) from None
+
+
+def _verify(request: HttpRequest, notification: Notification) -> None:
+    verify_signature(
+        request.headers,
+        notification.notification_id,
+        signing.fetch_public_key,
+        timezone.now(),
+        lambda url: is_hull_key_url(url, allow_loopback=settings.ALLOW_INSECURE_REMOTES),
+    )
+
+
 def _refusal(refused: Refused) -> HttpResponse:
-    body = {
-        "error": {
-            "message": refused.message,
-            "code": refused.code,
-            "name": "NotificationValidationError",
-        }
-    }
     if refused.status == 401:
-        return JsonResponse(body, status=401)
-    size = 1 if refused.status == 413 else 10
-    return JsonResponse(flow_control.retry(size, 1000) | body, status=refused.status)
+        return refused.as_response()
+    size = 1 if refused.status == 413 else flow_control.RETRY_SIZE
+    name = "TransientError" if refused.status == 503 else "NotificationValidationError"
+    body = flow_control.retry(refused.message, code=refused.code, name=name, size=size)
+    return JsonResponse(body, status=refused.status)
 
 
 def _pace(waiting: int) -> tuple[int, int]:
     """Ask for more while the queue is short: how many messages next, and in how many milliseconds."""
-    return (
-        (100, 10)
-        if waiting < 1000
-        else (50, 1000)
-        if waiting < 10_000
-        else (10, 10_000)
-    )
+    return (100, 10) if waiting < 1000 else (50, 1000) if waiting < 10_000 else (10, 10_000)
 
 
 # ── Status and scheduled calls ───────────────────────────────────────────────────────────────────
@@ -153,9 +155,7 @@ def fetch(request: HttpRequest, full: bool = False) -> HttpResponse:
         trigger=Run.Trigger.NOTIFICATION,
         full=full,
     )
-    return JsonResponse(
-        {"ok": True} | ({} if sent else {"message": "The next scheduled run reads it."})
-    )
+    return JsonResponse({"ok": True} | ({} if sent else {"message": "The next scheduled run reads it."}))
 
 
 @door
@@ -185,11 +185,7 @@ def list_options(request: HttpRequest, name: str) -> HttpResponse:
 @require_GET
 def manifest(request: HttpRequest) -> HttpResponse:
     """Answer what Hull needs to install the connector."""
-    return JsonResponse(
-        build_manifest(
-            settings.PUBLIC_URL or request.build_absolute_uri("/").rstrip("/")
-        )
-    )
+    return JsonResponse(build_manifest(settings.PUBLIC_URL or request.build_absolute_uri("/").rstrip("/")))
 
 
 @door

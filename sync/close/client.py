@@ -18,14 +18,7 @@ import requests
 from sync.close import parsing
 from sync.close.errors import error_for
 from sync.close.limits import RateLimits
-from sync.close.parsing import (
-    ContactPage,
-    EventPage,
-    Export,
-    LeadPage,
-    SearchPage,
-    Webhook,
-)
+from sync.close.parsing import ContactPage, EventPage, Export, LeadPage, SearchPage, Webhook
 from sync.errors import (
     ConfigurationError,
     NotFoundError,

@@ -33,11 +33,7 @@ def iter_contacts(client: CloseClient, *, lead_id: str | None = None) -> Iterato
 
 
 def iter_events(
-    client: CloseClient,
-    *,
-    since: datetime,
-    object_type: str | None = None,
-    action: str | None = None,
+    client: CloseClient, *, since: datetime, object_type: str | None = None, action: str | None = None
 ) -> Iterator[CloseEvent]:
     """Yield the events updated since a moment, newest first."""
     cursor = None

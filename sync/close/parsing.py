@@ -7,15 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sync.records import (
-    CloseEvent,
-    CloseIdentity,
-    Contact,
-    CustomField,
-    Lead,
-    LeadStatus,
-    parse_time,
-)
+from sync.records import CloseEvent, CloseIdentity, Contact, CustomField, Lead, LeadStatus, parse_time
 
 # Kept out of a lead's fields: other objects, and custom values by their names, which change when one is renamed.
 _NOT_LEAD_FIELDS = ("contacts", "opportunities", "tasks", "custom")
@@ -94,11 +86,7 @@ def parse_contact(raw: Any, lead_id: str | None = None) -> Contact:
     """Read a contact; `lead_id` is used where a nested one does not repeat it. Raises ValueError without an id."""
     contact, contact_id = _mapping(raw), _id(raw)
     fields = {name: value for name, value in contact.items() if name != "custom"}
-    return Contact(
-        contact_id,
-        _custom_by_id(contact) | fields,
-        text(contact.get("lead_id")) or lead_id,
-    )
+    return Contact(contact_id, _custom_by_id(contact) | fields, text(contact.get("lead_id")) or lead_id)
 
 
 def parse_leads(rows: Any) -> Iterator[Lead]:
@@ -139,14 +127,10 @@ def parse_rows(raw: Any) -> tuple[list[Any], bool]:
 
 
 def parse_search_page(raw: Any) -> SearchPage:
-    page = _mapping(raw)
-    leads = [row for row in objects(page.get("data")) if row.get("__object_type") == "lead"]
-    contacts = [row for row in objects(page.get("data")) if row.get("__object_type") == "contact"]
-    return SearchPage(
-        tuple(parse_leads(leads)),
-        tuple(parse_contacts(contacts)),
-        text(page.get("cursor")),
-    )
+    page, rows = _page(raw)
+    leads = [row for row in objects(rows) if row.get("__object_type") == "lead"]
+    contacts = [row for row in objects(rows) if row.get("__object_type") == "contact"]
+    return SearchPage(tuple(parse_leads(leads)), tuple(parse_contacts(contacts)), text(page.get("cursor")))
 
 
 def parse_event_page(raw: Any) -> EventPage:
@@ -159,10 +143,7 @@ def parse_event(raw: Any) -> CloseEvent | None:
     """Read one entry of the event log, whose times are UTC without saying so. None without id, object or time."""
     event = _mapping(raw)
     data, previous = event.get("data"), event.get("previous_data")
-    object_type, object_id = (
-        text(event.get("object_type")) or "",
-        text(event.get("object_id")),
-    )
+    object_type, object_id = (text(event.get("object_type")) or "", text(event.get("object_id")))
     moment = _moment(event)
     if not (text(event.get("id")) and object_id and moment):
         return None
@@ -190,13 +171,16 @@ def _moment(event: Mapping[str, Any]) -> datetime | None:
 
 
 def parse_identity(raw: Any) -> CloseIdentity:
-    """Read `/me/`, where organizations may be objects or ids, or known from the memberships only."""
+    """Read `/me/`, where organizations may be objects or ids, or known from the memberships only.
+
+    Raises ValueError when it names nobody.
+    """
     me = _mapping(raw)
     listed = [*(me.get("organizations") or ()), *(me.get("memberships") or ())]
     first = listed[0] if listed else {}
     organization = first if isinstance(first, Mapping) else {"id": first}
     return CloseIdentity(
-        user_id=text(me.get("id")) or "",
+        user_id=_id(me),
         email=text(me.get("email")) or "",
         organization_id=text(organization.get("organization_id")) or text(organization.get("id")) or "",
         organization_name=text(organization.get("name")) or "",

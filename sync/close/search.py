@@ -36,11 +36,7 @@ def updated_between(object_type: str, start: str, end: str) -> Query:
         "on_or_after": {"type": "fixed_utc", "value": start},
         "before": {"type": "fixed_utc", "value": end},
     }
-    condition = {
-        "type": "field_condition",
-        "field": _field(object_type, "date_updated"),
-        "condition": window,
-    }
+    condition = {"type": "field_condition", "field": _field(object_type, "date_updated"), "condition": window}
     return _all_of({"type": "object_type", "object_type": object_type}, condition)
 
 

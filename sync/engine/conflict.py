@@ -48,14 +48,10 @@ def resolve(
         return Choice.LEAVE if base and same(hull, base.sent, kind) else Choice.WRITE
     if same(hull, base.sent, kind):
         return Choice.LEAVE
-    return (
-        Choice.WRITE if hull_at and close_at and hull_at > close_at else Choice.AGREED
-    )
+    return Choice.WRITE if hull_at and close_at and hull_at > close_at else Choice.AGREED
 
 
-def _resolve_empty(
-    close: Any, base: BaseValue | None, kind: str, clearable: bool
-) -> Choice:
+def _resolve_empty(close: Any, base: BaseValue | None, kind: str, clearable: bool) -> Choice:
     """An emptied Hull attribute clears only what was written from it and is still there."""
     if not clearable or base is None or is_empty(base.sent):
         return Choice.LEAVE

@@ -31,7 +31,4 @@ def value_at(path: str, fields: Attributes) -> Any:
 
 def agreed(reconciled: Mapping[str, Any], fields: Attributes) -> dict[str, BaseValue]:
     """Return the base values after a decision was carried out: Hull's value beside what Close made of it."""
-    return {
-        path: BaseValue(sent, value_at(path, fields))
-        for path, sent in reconciled.items()
-    }
+    return {path: BaseValue(sent, value_at(path, fields)) for path, sent in reconciled.items()}

@@ -43,9 +43,7 @@ def account_claims(lead: KnownRecord, settings: SyncSettings) -> Claims:
     return Claims(domain=value, anonymous_id=anonymous_id(lead.close_id))
 
 
-def user_claims(
-    contact: KnownRecord, shared_emails: frozenset[str] = frozenset()
-) -> Claims:
+def user_claims(contact: KnownRecord, shared_emails: frozenset[str] = frozenset()) -> Claims:
     """Return the claims of a contact's user.
 
     An address that several contacts share identifies nobody: it would make one person of them in Hull.

@@ -51,30 +51,18 @@ def _upserted(record: InboundRecord, settings: SyncSettings) -> InboundDecision:
     if known.sent and is_echo(changed, ours=record.ours):
         return InboundDecision(record, Result.SKIPPED, SkipReason.ECHO, sent=known.sent)
     if not changed:
-        return InboundDecision(
-            record, Result.UNCHANGED, DoneReason.IN_SYNC, sent=known.sent
-        )
-    result, reason = (
-        (Result.UPDATED, DoneReason.CHANGED)
-        if known.sent
-        else (Result.CREATED, DoneReason.NEW)
-    )
+        return InboundDecision(record, Result.UNCHANGED, DoneReason.IN_SYNC, sent=known.sent)
+    result, reason = (Result.UPDATED, DoneReason.CHANGED) if known.sent else (Result.CREATED, DoneReason.NEW)
     write = _write(record, changed, settings)
-    return InboundDecision(
-        record, result, reason, write, remembered(attributes, known.sent)
-    )
+    return InboundDecision(record, result, reason, write, remembered(attributes, known.sent))
 
 
 def _deleted(record: InboundRecord, settings: SyncSettings) -> InboundDecision:
     if not _is_in_hull(record.link):
         return InboundDecision(record, Result.SKIPPED, SkipReason.DELETED_REMOTELY)
     if record.link.sent.get(DELETED_AT):
-        return InboundDecision(
-            record, Result.UNCHANGED, DoneReason.IN_SYNC, sent=record.link.sent
-        )
-    return _told(
-        record, {DELETED_AT: record.at.isoformat()}, DoneReason.DELETED, settings
-    )
+        return InboundDecision(record, Result.UNCHANGED, DoneReason.IN_SYNC, sent=record.link.sent)
+    return _told(record, {DELETED_AT: record.at.isoformat()}, DoneReason.DELETED, settings)
 
 
 def _merged(record: InboundRecord, settings: SyncSettings) -> InboundDecision:
@@ -82,9 +70,7 @@ def _merged(record: InboundRecord, settings: SyncSettings) -> InboundDecision:
     if not survivor or not _is_in_hull(record.link):
         return InboundDecision(record, Result.SKIPPED, SkipReason.MERGED_INTO_OTHER)
     if record.link.sent.get(f"{GROUP}/id") == survivor:
-        return InboundDecision(
-            record, Result.UNCHANGED, DoneReason.IN_SYNC, sent=record.link.sent
-        )
+        return InboundDecision(record, Result.UNCHANGED, DoneReason.IN_SYNC, sent=record.link.sent)
     attributes: dict[str, Any] = {f"{GROUP}/id": survivor}
     if record.link.sent.get(DELETED_AT):
         attributes[DELETED_AT] = None
@@ -111,14 +97,10 @@ def _is_in_hull(known: KnownRecord) -> bool:
     return bool(known.hull_id or known.sent)
 
 
-def _write(
-    record: InboundRecord, changed: Attributes, settings: SyncSettings
-) -> HullWrite:
+def _write(record: InboundRecord, changed: Attributes, settings: SyncSettings) -> HullWrite:
     attributes = {name: as_operation(name, value) for name, value in changed.items()}
     if record.object_type is ObjectType.LEAD:
-        return HullWrite(
-            ObjectType.LEAD, attributes, account=account_claims(record.link, settings)
-        )
+        return HullWrite(ObjectType.LEAD, attributes, account=account_claims(record.link, settings))
     account = None
     if f"{GROUP}/lead_id" in changed and record.account:
         account = account_claims(record.account, settings)
@@ -135,9 +117,7 @@ def as_operation(name: str, value: Any) -> Any:
     return {"operation": "setIfNull", "value": value} if name in SET_IF_NULL else value
 
 
-def remembered(
-    attributes: Attributes, sent: Attributes, *, whole: bool = True
-) -> dict[str, Any]:
+def remembered(attributes: Attributes, sent: Attributes, *, whole: bool = True) -> dict[str, Any]:
     """Return what Hull holds from us after a write: all attributes, or those plus what it had before.
 
     A value that Hull takes only once stays as it was first sent.
@@ -154,17 +134,13 @@ def write_back(
     The claim is the Hull record that the change came from, so that nothing else can be created or merged.
     Returns no write when Hull holds everything already.
     """
-    attributes = build_attributes(
-        object_type, known.close_id, known.close, settings, known.parent_close_id
-    )
+    attributes = build_attributes(object_type, known.close_id, known.close, settings, known.parent_close_id)
     changed = changed_attributes(attributes, known.sent)
     if not changed:
         return None, known.sent
     operations = {name: as_operation(name, value) for name, value in changed.items()}
     if object_type is ObjectType.LEAD:
-        write = HullWrite(
-            object_type, operations, account=account_claims(known, settings)
-        )
+        write = HullWrite(object_type, operations, account=account_claims(known, settings))
     else:
         write = HullWrite(object_type, operations, user=user_claims(known))
     return write, remembered(attributes, known.sent)

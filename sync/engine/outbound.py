@@ -52,14 +52,10 @@ def plan_family(family: Family, settings: SyncSettings) -> FamilyPlan:
 def plan_lead(record: OutboundRecord, settings: SyncSettings) -> Decision:
     """Decide about one account: skip, hold, adopt, create, update or leave."""
     assert isinstance(record.hull, HullAccount)
-    if not record.batch and not segments.matches(
-        record.hull.segment_ids, settings.account_segments
-    ):
+    if not record.batch and not segments.matches(record.hull.segment_ids, settings.account_segments):
         return _skip(
             record,
-            SkipReason.NOT_IN_SEGMENT
-            if settings.account_segments
-            else SkipReason.NO_SEGMENTS,
+            SkipReason.NOT_IN_SEGMENT if settings.account_segments else SkipReason.NO_SEGMENTS,
         )
     known = record.link or _only(record.candidates)
     blocked = _blocked(record, known)
@@ -73,18 +69,14 @@ def plan_lead(record: OutboundRecord, settings: SyncSettings) -> Decision:
     return _create_lead(record, desired, settings)
 
 
-def _create_lead(
-    record: OutboundRecord, desired: Desired, settings: SyncSettings
-) -> Decision:
+def _create_lead(record: OutboundRecord, desired: Desired, settings: SyncSettings) -> Decision:
     body, base = _creation(desired)
     body.setdefault("name", record.hull.label)
     if settings.lead_status and "status_id" not in body:
         status_id = find_status(settings.lead_status, settings)
         if status_id is None:
             note = f"“{settings.lead_status}” is not a lead status in Close. Choose another one on the connector."
-            return Decision(
-                record, Result.FAILED, FailureMode.CONFIGURATION, notes=(note,)
-            )
+            return Decision(record, Result.FAILED, FailureMode.CONFIGURATION, notes=(note,))
         body["status_id"] = status_id
     return _creating(record, Verb.CREATE_LEAD, body, base, desired)
 
@@ -92,9 +84,7 @@ def _create_lead(
 # ── Contacts ─────────────────────────────────────────────────────────────────────────────────────
 
 
-def plan_contact(
-    record: OutboundRecord, lead: Decision | None, settings: SyncSettings
-) -> Decision:
+def plan_contact(record: OutboundRecord, lead: Decision | None, settings: SyncSettings) -> Decision:
     """Decide about one user, given what was decided about its account."""
     assert isinstance(record.hull, HullUser)
     if lead is None:
@@ -116,9 +106,7 @@ def plan_contact(
     return _create_contact(record, lead, desired)
 
 
-def _contact_gate(
-    record: OutboundRecord, lead: Decision, settings: SyncSettings
-) -> Decision | None:
+def _contact_gate(record: OutboundRecord, lead: Decision, settings: SyncSettings) -> Decision | None:
     assert isinstance(record.hull, HullUser)
     if record.batch:
         allowed = True
@@ -129,9 +117,7 @@ def _contact_gate(
     if not allowed:
         return _skip(
             record,
-            SkipReason.NO_SEGMENTS
-            if _names_none(settings)
-            else SkipReason.NOT_IN_SEGMENT,
+            SkipReason.NO_SEGMENTS if _names_none(settings) else SkipReason.NOT_IN_SEGMENT,
         )
     return None
 
@@ -140,9 +126,7 @@ def _names_none(settings: SyncSettings) -> bool:
     return not settings.account_segments and not settings.user_segments
 
 
-def _create_contact(
-    record: OutboundRecord, lead: Decision, desired: Desired
-) -> Decision:
+def _create_contact(record: OutboundRecord, lead: Decision, desired: Desired) -> Decision:
     body, base = _creation(desired)
     if not body:
         return _skip(
@@ -152,19 +136,13 @@ def _create_contact(
         )
     parent = _lead_id(lead)
     if parent:
-        return _creating(
-            record, Verb.CREATE_CONTACT, {"lead_id": parent} | body, base, desired
-        )
+        return _creating(record, Verb.CREATE_CONTACT, {"lead_id": parent} | body, base, desired)
     if lead.verb is Verb.CREATE_LEAD:
         return _creating(record, Verb.CREATE_CONTACT, body, base, desired)
     if lead.result in (Result.PENDING, Result.FAILED) or lead.read_first:
         note = "Its account is not in Close yet."
-        return Decision(
-            record, Result.PENDING, WaitReason.PARENT_PENDING, notes=(note,)
-        )
-    return _skip(
-        record, SkipReason.PARENT_NOT_LINKED, "Its account is not a lead in Close."
-    )
+        return Decision(record, Result.PENDING, WaitReason.PARENT_PENDING, notes=(note,))
+    return _skip(record, SkipReason.PARENT_NOT_LINKED, "Its account is not a lead in Close.")
 
 
 def _lead_id(lead: Decision) -> str | None:
@@ -172,11 +150,7 @@ def _lead_id(lead: Decision) -> str | None:
     link = lead.record.link
     if lead.close_id or link is None or link.deleted or link.merged_into:
         return lead.close_id
-    return (
-        link.close_id
-        if lead.reason in (SkipReason.NOT_IN_SEGMENT, SkipReason.NO_SEGMENTS)
-        else None
-    )
+    return link.close_id if lead.reason in (SkipReason.NOT_IN_SEGMENT, SkipReason.NO_SEGMENTS) else None
 
 
 # ── Shared steps ─────────────────────────────────────────────────────────────────────────────────
@@ -193,27 +167,19 @@ def _blocked(record: OutboundRecord, known: KnownRecord | None) -> Decision | No
             f"{known.close_id} is already linked to Hull record {known.hull_id}.",
         )
     if known and (known.deleted or known.merged_into):
-        return replace(
-            _skip(record, SkipReason.DELETED_REMOTELY), close_id=known.close_id
-        )
+        return replace(_skip(record, SkipReason.DELETED_REMOTELY), close_id=known.close_id)
     if known:
         return None
     if len(record.candidates) > 1:
         names = ", ".join(candidate.close_id for candidate in record.candidates)
-        return _held(
-            record, record.candidates, f"Several records in Close fit: {names}."
-        )
+        return _held(record, record.candidates, f"Several records in Close fit: {names}.")
     if record.create_blocked:
         note = "An earlier attempt to create it got no answer; Close is asked whether it was carried out."
-        return Decision(
-            record, Result.PENDING, WaitReason.UNKNOWN_RESULT, notes=(note,)
-        )
+        return Decision(record, Result.PENDING, WaitReason.UNKNOWN_RESULT, notes=(note,))
     return None
 
 
-def _held(
-    record: OutboundRecord, candidates: tuple[KnownRecord, ...], note: str
-) -> Decision:
+def _held(record: OutboundRecord, candidates: tuple[KnownRecord, ...], note: str) -> Decision:
     ids = tuple(candidate.close_id for candidate in candidates)
     return Decision(
         record,
@@ -224,9 +190,7 @@ def _held(
     )
 
 
-def _update(
-    record: OutboundRecord, known: KnownRecord, desired: Desired, verb: Verb
-) -> Decision:
+def _update(record: OutboundRecord, known: KnownRecord, desired: Desired, verb: Verb) -> Decision:
     if not known.seen:
         return Decision(
             record,
@@ -245,19 +209,11 @@ def _update(
 
 
 def _updated(patch: Mapping[str, Any], adopted: bool) -> tuple[Result, Reason]:
-    reason: Reason = (
-        DoneReason.ADOPTED
-        if adopted
-        else DoneReason.CHANGED
-        if patch
-        else DoneReason.IN_SYNC
-    )
+    reason: Reason = DoneReason.ADOPTED if adopted else DoneReason.CHANGED if patch else DoneReason.IN_SYNC
     return (Result.UPDATED if patch else Result.UNCHANGED), reason
 
 
-def _patch(
-    desired: Desired, known: KnownRecord, hull_at: Any
-) -> tuple[dict[str, Any], dict[str, Any]]:
+def _patch(desired: Desired, known: KnownRecord, hull_at: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     patch: dict[str, Any] = {}
     base: dict[str, Any] = {}
     for wanted in desired.values:
@@ -307,15 +263,11 @@ def _patch_list(
 def _is_list_due(wanted: DesiredValue, known: KnownRecord) -> bool:
     """Our entries are touched only when Hull's value changed: what a person did to them in Close stays."""
     owned = _base_values(wanted, known)
-    if wanted.mode is Mode.ON_CREATE or transforms.same(
-        wanted.value, owned, wanted.kind
-    ):
+    if wanted.mode is Mode.ON_CREATE or transforms.same(wanted.value, owned, wanted.kind):
         return False
     if not wanted.value:
         return bool(owned) and wanted.clearable and wanted.mode is Mode.ALWAYS
-    held = values_of(
-        known.close.get(wanted.path.root), wanted.path.root, wanted.path.type
-    )
+    held = values_of(known.close.get(wanted.path.root), wanted.path.root, wanted.path.type)
     return wanted.mode is Mode.ALWAYS or not held
 
 
@@ -333,9 +285,7 @@ def _creation(desired: Desired) -> tuple[dict[str, Any], dict[str, Any]]:
         base[wanted.path.raw] = wanted.value
         if wanted.path.is_list:
             owned = {wanted.path.type: wanted.value}
-            merged = merge_entries(
-                wanted.path.root, body.get(wanted.path.root), {}, owned
-            )
+            merged = merge_entries(wanted.path.root, body.get(wanted.path.root), {}, owned)
             body[wanted.path.root] = merged or body.get(wanted.path.root, [])
         else:
             body[wanted.path.raw] = wanted.value
@@ -349,9 +299,7 @@ def _creating(
     base: dict[str, Any],
     desired: Desired,
 ) -> Decision:
-    return Decision(
-        record, Result.CREATED, DoneReason.NEW, verb, None, body, base, desired.notes
-    )
+    return Decision(record, Result.CREATED, DoneReason.NEW, verb, None, body, base, desired.notes)
 
 
 def _skip(record: OutboundRecord, reason: SkipReason, note: str = "") -> Decision:

@@ -35,9 +35,7 @@ def next_attempt(
         return now + timedelta(seconds=error.retry_after), WaitReason.RATE_LIMITED
     if attempts >= MOST_ATTEMPTS:
         return None
-    delay = min(FIRST_DELAY * 2 ** max(attempts - 1, 0), LONGEST_DELAY) * (
-        1 + jitter / 4
-    )
+    delay = min(FIRST_DELAY * 2 ** max(attempts - 1, 0), LONGEST_DELAY) * (1 + jitter / 4)
     if isinstance(error, UnknownResultError):
         return now + min(delay, SETTLE_AFTER), WaitReason.UNKNOWN_RESULT
     return now + delay, WaitReason.TRANSIENT
@@ -50,11 +48,7 @@ def failure_of(error: SyncError) -> FailureMode | None:
         return None
     if isinstance(error, ConfigurationError):
         return FailureMode.CONFIGURATION
-    return (
-        FailureMode.REJECTED
-        if isinstance(error, RejectedError)
-        else FailureMode.INTERNAL
-    )
+    return FailureMode.REJECTED if isinstance(error, RejectedError) else FailureMode.INTERNAL
 
 
 def is_settled(started_at: datetime, now: datetime) -> bool:

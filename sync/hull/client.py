@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 import requests
 
@@ -89,7 +90,8 @@ class HullClient:
         return _parsed(self._transport.request("GET", path, params=params), parse)
 
     def _put(self, below: str, body: Mapping[str, Any], route: str) -> Answer:
-        return self._transport.request("PUT", f"/{self._connector_id}{below}", route=route, json=body)
+        path = f"/{quote(self._connector_id, safe='')}{below}"
+        return self._transport.request("PUT", path, route=route, json=body)
 
 
 def _parsed(answer: Answer, parse: Callable[[Any], _T]) -> _T:

@@ -97,7 +97,8 @@ class Firehose:
 
     def _send(self, batch: Sequence[FirehoseMessage]) -> None:
         try:
-            self._transport.request("POST", self._path, route="/firehose", json=self._envelope(batch))
+            envelope = self._envelope(batch)
+            self._transport.request("POST", self._path, route="/firehose", json=envelope, repeatable=True)
         except RejectedError as error:
             if error.status != 413 or len(batch) < 2:
                 raise

@@ -10,13 +10,7 @@ from typing import Any
 
 VERSION = "1.0.0"
 SOURCE = "closeio"  # the group under which Close's attributes are in Hull: `closeio/…`
-CHANNELS = (
-    "user:update",
-    "account:update",
-    "ship:update",
-    "users_segment:update",
-    "accounts_segment:update",
-)
+CHANNELS = ("user:update", "account:update", "ship:update", "users_segment:update", "accounts_segment:update")
 _BATCH_SIZE = 200
 
 Setting = dict[str, Any]

@@ -50,9 +50,7 @@ def build_attributes(
     attributes[f"{GROUP}/name"] = _plain(fields.get("name"))
     for row in settings.mapped(object_type, Direction.INBOUND):
         path = parse_close_path(row.close)
-        attributes |= _mapped(
-            path, hull_name(row.hull), fields, object_type, settings.schema
-        )
+        attributes |= _mapped(path, hull_name(row.hull), fields, object_type, settings.schema)
     attributes["name"] = _plain(fields.get("name"))
     attributes[f"{GROUP}/created_at"] = fields.get("date_created")
     attributes[UPDATED_AT] = fields.get("date_updated")
@@ -70,21 +68,14 @@ def changed_attributes(attributes: Attributes, sent: Attributes) -> dict[str, An
         if (name not in sent or sent[name] != value)
         and not (name in SET_IF_NULL and (value is None or sent.get(name) is not None))
     }
-    gone = {
-        name: None
-        for name, value in sent.items()
-        if name not in attributes and value is not None
-    }
+    gone = {name: None for name, value in sent.items() if name not in attributes and value is not None}
     return changed | gone
 
 
 def standard_name(path: ClosePath, object_type: ObjectType, schema: CloseSchema) -> str:
     """Return the attribute that a Close field comes in as when the row names none."""
     if path.is_custom:
-        name = (
-            schema.names(object_type).get(path.raw)
-            or path.raw.removeprefix("custom.").lower()
-        )
+        name = schema.names(object_type).get(path.raw) or path.raw.removeprefix("custom.").lower()
         return f"{GROUP}/{name}"
     if path.raw == "status_id":
         return f"{GROUP}/status"
@@ -115,23 +106,13 @@ def _value(path: ClosePath, fields: Attributes, schema: CloseSchema) -> Any:
     if path.is_list:
         return _first_by_type(path.root, fields.get(path.root) or []).get(path.type)
     if path.root == "addresses":
-        return (
-            _first_address(fields.get("addresses") or [])
-            .get(path.type, {})
-            .get(path.part)
-        )
+        return _first_address(fields.get("addresses") or []).get(path.type, {}).get(path.part)
     return _plain(fields.get(path.raw))
 
 
-def _flattened(
-    root: str, entries: Sequence[Mapping[str, Any]], hull: str
-) -> dict[str, Any]:
+def _flattened(root: str, entries: Sequence[Mapping[str, Any]], hull: str) -> dict[str, Any]:
     prefix = (hull or f"{GROUP}/{root}").rstrip("/")
-    single = (
-        f"{prefix.removesuffix(root)}{_SINGULAR[root]}"
-        if prefix.endswith(root)
-        else prefix
-    )
+    single = f"{prefix.removesuffix(root)}{_SINGULAR[root]}" if prefix.endswith(root) else prefix
     if root == "addresses":
         parts = {
             f"{single}_{label}_{part}": _plain(value)
@@ -139,15 +120,11 @@ def _flattened(
             for part, value in address.items()
         }
         return parts | {
-            f"{GROUP}/{root}" if not hull else prefix: [
-                _one_line(entry) for entry in entries
-            ]
-            or None
+            f"{GROUP}/{root}" if not hull else prefix: [_one_line(entry) for entry in entries] or None
         }
     key, _ = LISTS[root]
     flat: dict[str, Any] = {
-        f"{single}_{kind}": value
-        for kind, value in _first_by_type(root, entries).items()
+        f"{single}_{kind}": value for kind, value in _first_by_type(root, entries).items()
     }
     return flat | {prefix: [entry[key] for entry in entries if entry.get(key)] or None}
 
@@ -164,9 +141,7 @@ def _first_by_type(root: str, entries: Sequence[Mapping[str, Any]]) -> dict[str,
 def _first_address(entries: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for entry in entries:
-        parts = {
-            part: entry[part] for part in ADDRESS_PARTS if not is_empty(entry.get(part))
-        }
+        parts = {part: entry[part] for part in ADDRESS_PARTS if not is_empty(entry.get(part))}
         found.setdefault(entry.get("label") or _DEFAULT_ADDRESS_LABEL, parts)
     return found
 

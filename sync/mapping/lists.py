@@ -11,16 +11,13 @@ from sync.mapping.transforms import comparable
 Entry = Mapping[str, Any]
 
 
-def values_of(
-    entries: Sequence[Entry] | None, root: str, entry_type: str = ""
-) -> list[Any]:
+def values_of(entries: Sequence[Entry] | None, root: str, entry_type: str = "") -> list[Any]:
     """Return the values in a list of entries, of one type or of all, in their order. Empty ones are left out."""
     key, default = LISTS[root]
     return [
         entry[key]
         for entry in entries or ()
-        if entry.get(key)
-        and (not entry_type or (entry.get("type") or default) == entry_type)
+        if entry.get(key) and (not entry_type or (entry.get("type") or default) == entry_type)
     ]
 
 
@@ -39,9 +36,7 @@ def merge_entries(
     entries = [_writable(root, entry) for entry in current or ()]
     changed = False
     for entry_type, wanted in desired.items():
-        changed |= _merge_type(
-            root, entries, entry_type, owned.get(entry_type, ()), wanted
-        )
+        changed |= _merge_type(root, entries, entry_type, owned.get(entry_type, ()), wanted)
     return entries if changed else None
 
 
@@ -68,9 +63,7 @@ def _merge_type(
     return changed
 
 
-def _position(
-    root: str, entries: Sequence[Entry], value: Any, entry_type: str = ""
-) -> int | None:
+def _position(root: str, entries: Sequence[Entry], value: Any, entry_type: str = "") -> int | None:
     key, default = LISTS[root]
     wanted = comparable(value, key)
     for place, entry in enumerate(entries):

@@ -61,18 +61,12 @@ def build_lead(account: HullAccount, settings: SyncSettings) -> Desired:
 def build_contact(user: HullUser, settings: SyncSettings) -> Desired:
     """Return what a contact should hold. Name and e-mail are wanted without being mapped."""
     rows = settings.mapped(ObjectType.CONTACT, Direction.OUTBOUND)
-    return _build(
-        user, (*_contact_standard(rows), *map(_Row, rows)), ObjectType.CONTACT, settings
-    )
+    return _build(user, (*_contact_standard(rows), *map(_Row, rows)), ObjectType.CONTACT, settings)
 
 
 def identifier(account: HullAccount, settings: SyncSettings) -> str | None:
     """Return the account's identifier in the form in which it is compared, or None when it has none."""
-    raw = (
-        account.external_id
-        if settings.identity_hull == "external_id"
-        else account.domain
-    )
+    raw = account.external_id if settings.identity_hull == "external_id" else account.domain
     return comparable_identifier(raw, settings)
 
 
@@ -80,16 +74,10 @@ def comparable_identifier(raw: Any, settings: SyncSettings) -> str | None:
     """Return an identifier of either side as it is compared: a domain as its plain host, others as text."""
     if settings.identity_hull == "domain" or settings.identity_close == "url":
         return transforms.host(raw) if isinstance(raw, str) else None
-    return (
-        transforms.text(raw).strip() or None
-        if raw is not None and not isinstance(raw, dict)
-        else None
-    )
+    return transforms.text(raw).strip() or None if raw is not None and not isinstance(raw, dict) else None
 
 
-def _lead_standard(
-    account: HullAccount, rows: tuple[MappingRow, ...], settings: SyncSettings
-) -> list[_Row]:
+def _lead_standard(account: HullAccount, rows: tuple[MappingRow, ...], settings: SyncSettings) -> list[_Row]:
     mapped = {row.close for row in rows}
     name = account.attributes.get("name") or None
     standard = [("name", "name", Mode.ALWAYS, name)]
@@ -102,13 +90,9 @@ def _lead_standard(
                 identifier(account, settings),
             )
         )
-        standard.append(
-            ("domain", "url", Mode.IF_EMPTY, transforms.host(account.domain))
-        )
+        standard.append(("domain", "url", Mode.IF_EMPTY, transforms.host(account.domain)))
     else:
-        standard.append(
-            (settings.identity_hull, "url", Mode.ALWAYS, identifier(account, settings))
-        )
+        standard.append((settings.identity_hull, "url", Mode.ALWAYS, identifier(account, settings)))
     return [
         _Row(
             MappingRow(ObjectType.LEAD, Direction.OUTBOUND, hull, close, mode),
@@ -185,8 +169,7 @@ def _desired(
         value = None if raw is None else transforms.for_custom_field(raw, custom)
         kind = (
             "url"
-            if path.raw == settings.identity_close
-            and settings.identity_hull == "domain"
+            if path.raw == settings.identity_close and settings.identity_hull == "domain"
             else custom.type
         )
     else:
@@ -199,9 +182,7 @@ def _desired(
     return DesiredValue(path, value, standard.row.mode, kind, clearable)
 
 
-def _standard_value(
-    path: ClosePath, raw: Any, settings: SyncSettings
-) -> tuple[Any, str]:
+def _standard_value(path: ClosePath, raw: Any, settings: SyncSettings) -> tuple[Any, str]:
     if path.is_list:
         convert = {
             "emails": transforms.email,

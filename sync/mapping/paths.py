@@ -62,11 +62,7 @@ def hull_value(record: HullAccount | HullUser, raw: str) -> tuple[bool, Any]:
     `account.name` reads the account of a user. `name` of a user falls back to first and last name.
     """
     if isinstance(record, HullUser) and raw.startswith("account."):
-        return (
-            hull_value(record.account, raw.removeprefix("account."))
-            if record.account
-            else (False, None)
-        )
+        return hull_value(record.account, raw.removeprefix("account.")) if record.account else (False, None)
     name = hull_name(raw)
     if isinstance(record, HullUser) and name == "name" and record.name:
         return True, record.name

@@ -19,6 +19,7 @@ _LISTS: Mapping[str, tuple[ObjectType, Direction]] = {
 # How settings say that a new lead gets Close's own default.
 _NO_STATUS = ("", "N/A", "hull-default")
 _IDENTIFIERS = ("domain", "external_id")
+_LONGEST_NAME, _LONGEST_VALUE = 250, 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ def from_private_settings(settings: Mapping[str, Any]) -> Imported:
     return Imported(
         account_segments=_segments(settings, "synchronized_account_segments", problems),
         user_segments=_segments(settings, "synchronized_user_segments", problems),
-        lead_status=_lead_status(settings),
+        lead_status=_lead_status(settings, problems),
         identity_hull=_identity_hull(settings, problems),
         identity_close=_identity_close(settings, problems),
         rows=tuple(row for name in _LISTS for row in _rows(settings, name, problems)),
@@ -78,8 +79,11 @@ def _segments(settings: Mapping[str, Any], name: str, problems: list[str]) -> tu
     return tuple(dict.fromkeys(text for item in found if (text := _text(item))))
 
 
-def _lead_status(settings: Mapping[str, Any]) -> str:
+def _lead_status(settings: Mapping[str, Any], problems: list[str]) -> str:
     status = _text(settings.get("lead_status"))
+    if len(status) > _LONGEST_VALUE:
+        problems.append(f"lead_status is longer than {_LONGEST_VALUE} characters and is left out.")
+        return ""
     return "" if status in _NO_STATUS else status
 
 
@@ -93,7 +97,7 @@ def _identity_hull(settings: Mapping[str, Any], problems: list[str]) -> str:
 
 def _identity_close(settings: Mapping[str, Any], problems: list[str]) -> str:
     found = _text(settings.get("lead_identifier_service")) or "url"
-    if found != "url" and not found.startswith("custom."):
+    if found != "url" and not (found.startswith("custom.") and len(found) <= _LONGEST_VALUE):
         problems.append(f"lead_identifier_service {found} is neither url nor a custom field; url is used.")
         return "url"
     return found
@@ -121,6 +125,8 @@ def _rows(settings: Mapping[str, Any], name: str, problems: list[str]) -> Iterat
         row = _row(item, *_LISTS[name])
         if not row.close or (row.direction is Direction.OUTBOUND and not row.hull):
             problems.append(f"Row {number} of {name} is incomplete and is left out.")
+        elif max(len(row.hull), len(row.close)) > _LONGEST_NAME:
+            problems.append(f"Row {number} of {name} has too long a name and is left out.")
         elif (row.hull, row.close) not in seen:
             seen.add((row.hull, row.close))
             yield row

@@ -64,11 +64,7 @@ def host(value: Any) -> str | None:
     name = _hostname(value.strip())
     name = name.rstrip(".").removeprefix("www.") if name else ""
     try:
-        name = (
-            idna.encode(name, uts46=True).decode()
-            if name and not name.isascii()
-            else name
-        )
+        name = idna.encode(name, uts46=True).decode() if name and not name.isascii() else name
     except idna.IDNAError:
         return None
     return name if _is_host(name) else None
@@ -85,9 +81,9 @@ def _is_host(name: str) -> bool:
     labels = name.split(".")
     if len(labels) < 2 or len(name) > 253 or labels[-1].isdigit():
         return False
-    return all(
-        _LABEL.match(label) and len(label) < 64 for label in labels
-    ) and not _suffixes().is_public(name)
+    return all(_LABEL.match(label) and len(label) < 64 for label in labels) and not _suffixes().is_public(
+        name
+    )
 
 
 def email(value: Any) -> str:
@@ -96,13 +92,9 @@ def email(value: Any) -> str:
     Raises UnusableValueError when Close would refuse it.
     """
     try:
-        checked = validate_email(
-            str(value).strip(), check_deliverability=False, test_environment=True
-        )
+        checked = validate_email(str(value).strip(), check_deliverability=False, test_environment=True)
     except EmailNotValidError as error:
-        raise UnusableValueError(
-            f"“{value}” is not an e-mail address: {error}"
-        ) from None
+        raise UnusableValueError(f"“{value}” is not an e-mail address: {error}") from None
     return checked.normalized.lower()
 
 
@@ -130,11 +122,7 @@ def url(value: Any) -> str:
 
 def snake_case(label: str) -> str:
     """Return the attribute name of a custom field's label, as existing customers have it: `FTEs` → `ft_es`."""
-    plain = (
-        unicodedata.normalize("NFKD", label.translate(_LETTERS))
-        .encode("ascii", "ignore")
-        .decode()
-    )
+    plain = unicodedata.normalize("NFKD", label.translate(_LETTERS)).encode("ascii", "ignore").decode()
     return "_".join(word.lower() for word in _WORDS.findall(plain.replace("'", "")))
 
 
@@ -147,19 +135,14 @@ def for_custom_field(value: Any, field: CustomField) -> Any:
     Raises UnusableValueError when it cannot be converted; the message names the reason.
     """
     if field.multiple:
-        return [
-            _one(item, field)
-            for item in (value if isinstance(value, list | tuple) else [value])
-        ]
+        return [_one(item, field) for item in (value if isinstance(value, list | tuple) else [value])]
     if isinstance(value, list | tuple) and field.type != "text":
         raise UnusableValueError(f"{field.label} takes one value, not a list.")
     return _one(value, field)
 
 
 def _one(value: Any, field: CustomField) -> Any:
-    convert = {"number": number, "date": day, "datetime": moment, "choices": None}.get(
-        field.type, text
-    )
+    convert = {"number": number, "date": day, "datetime": moment, "choices": None}.get(field.type, text)
     return choice(value, field) if convert is None else convert(value)
 
 
@@ -192,9 +175,7 @@ def number(value: Any) -> int | float:
 def day(value: Any) -> str:
     """Return the UTC day of a time, or the day itself, as `2014-06-12`."""
     found = _moment(value)
-    return (
-        found.astimezone(UTC).date() if isinstance(found, datetime) else found
-    ).isoformat()
+    return (found.astimezone(UTC).date() if isinstance(found, datetime) else found).isoformat()
 
 
 def moment(value: Any) -> str:
@@ -240,9 +221,7 @@ def choice(value: Any, field: CustomField) -> str:
 
 def is_empty(value: Any) -> bool:
     """None, an empty text and an empty list are empty; 0 and False are values."""
-    return value is None or (
-        isinstance(value, str | list | tuple | dict) and len(value) == 0
-    )
+    return value is None or (isinstance(value, str | list | tuple | dict) and len(value) == 0)
 
 
 def same(first: Any, second: Any, kind: str = "text") -> bool:
@@ -266,11 +245,7 @@ def comparable(value: Any, kind: str) -> Any:
 
 
 def _trimmed(value: Any) -> str:
-    return (
-        text(value).strip()
-        if not isinstance(value, dict)
-        else repr(sorted(value.items(), key=repr))
-    )
+    return text(value).strip() if not isinstance(value, dict) else repr(sorted(value.items(), key=repr))
 
 
 _COMPARABLE = {

@@ -25,9 +25,7 @@ class Problem:
 def check_shape(row: MappingRow) -> Problem | None:
     """Check a row by itself, without knowing what Close holds."""
     if not row.close:
-        return Problem(
-            "A mapping row names no Close field.", "Name one, or remove the row.", row
-        )
+        return Problem("A mapping row names no Close field.", "Name one, or remove the row.", row)
     if row.direction is Direction.OUTBOUND and not row.hull:
         return Problem(
             f"The row for {row.close} names no Hull attribute.",

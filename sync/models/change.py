@@ -38,9 +38,7 @@ class Change(models.Model):
         DONE = "DONE", "Done"
         IGNORED = "IGNORED", "Ignored"
 
-    connector = models.ForeignKey(
-        Connector, on_delete=models.CASCADE, related_name="changes"
-    )
+    connector = models.ForeignKey(Connector, on_delete=models.CASCADE, related_name="changes")
     direction = models.CharField(max_length=8, choices=choices(Direction))
     object_type = models.CharField("object", max_length=7, choices=choices(ObjectType))
     key = models.CharField(
@@ -57,9 +55,7 @@ class Change(models.Model):
     record_at = models.DateTimeField(
         null=True, help_text="How new the record was, by its own system's clock."
     )
-    batch = models.BooleanField(
-        default=False, help_text="Pushed by a person in Hull: bypasses the segments."
-    )
+    batch = models.BooleanField(default=False, help_text="Pushed by a person in Hull: bypasses the segments.")
 
     state = models.CharField(max_length=7, choices=State.choices, default=State.PENDING)
     reason = models.CharField(max_length=24, choices=choices(REASONS), blank=True)
@@ -85,9 +81,7 @@ class Change(models.Model):
                 fields=["connector", "direction", "state", "not_before"],
                 name="change_due",
             ),
-            models.Index(
-                fields=["connector", "direction", "family"], name="change_family"
-            ),
+            models.Index(fields=["connector", "direction", "family"], name="change_family"),
         ]
 
     def __str__(self) -> str:

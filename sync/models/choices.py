@@ -8,7 +8,4 @@ from enum import StrEnum
 
 def choices(members: Iterable[StrEnum]) -> list[tuple[str, str]]:
     """Return `(value, words)` pairs: `NOT_IN_SEGMENT` reads "Not in segment"."""
-    return [
-        (member.value, member.value.replace("_", " ").capitalize())
-        for member in members
-    ]
+    return [(member.value, member.value.replace("_", " ").capitalize()) for member in members]

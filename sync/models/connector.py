@@ -32,9 +32,7 @@ class Connector(models.Model):
         EXTERNAL_ID = "external_id", "External ID"
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
-    organization = models.ForeignKey(
-        Organization, on_delete=models.PROTECT, related_name="connectors"
-    )
+    organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="connectors")
     slug = models.SlugField(
         unique=True,
         max_length=80,
@@ -64,13 +62,9 @@ class Connector(models.Model):
 
     close_api_key = EncryptedField("Close API key", blank=True, default="")
     close_api_key_ref = models.JSONField(default=dict, blank=True, editable=False)
-    close_api_url = models.URLField(
-        "Close API URL", blank=True, help_text="Empty: Close's own."
-    )
+    close_api_url = models.URLField("Close API URL", blank=True, help_text="Empty: Close's own.")
     close_organization_id = models.CharField(max_length=80, blank=True, editable=False)
-    close_organization_name = models.CharField(
-        max_length=200, blank=True, editable=False
-    )
+    close_organization_name = models.CharField(max_length=200, blank=True, editable=False)
     webhook_id = models.CharField(max_length=80, blank=True, editable=False)
     webhook_signature_key = EncryptedField(blank=True, default="", editable=False)
 

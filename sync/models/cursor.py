@@ -21,9 +21,7 @@ class Cursor(models.Model):
         EVENTS = "EVENTS", "Event log"
         BACKFILL = "BACKFILL", "Backfill"
 
-    connector = models.ForeignKey(
-        Connector, on_delete=models.CASCADE, related_name="cursors"
-    )
+    connector = models.ForeignKey(Connector, on_delete=models.CASCADE, related_name="cursors")
     stream = models.CharField(max_length=8, choices=Stream.choices)
     watermark = models.DateTimeField(null=True)
     high = models.DateTimeField(null=True)
@@ -32,9 +30,7 @@ class Cursor(models.Model):
     read_at = models.DateTimeField(null=True)
 
     class Meta:
-        constraints: ClassVar = [
-            models.UniqueConstraint(fields=["connector", "stream"], name="cursor_once")
-        ]
+        constraints: ClassVar = [models.UniqueConstraint(fields=["connector", "stream"], name="cursor_once")]
 
     def __str__(self) -> str:
         return f"{self.connector.slug} {self.stream.lower()}"

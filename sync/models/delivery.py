@@ -16,9 +16,7 @@ class Delivery(models.Model):
         HULL = "HULL", "Hull notification"
         CLOSE = "CLOSE", "Close webhook"
 
-    connector = models.ForeignKey(
-        Connector, on_delete=models.CASCADE, related_name="deliveries"
-    )
+    connector = models.ForeignKey(Connector, on_delete=models.CASCADE, related_name="deliveries")
     source = models.CharField(max_length=5, choices=Source.choices)
     key = models.CharField(max_length=200)
     channel = models.CharField(max_length=60, blank=True)
@@ -31,13 +29,9 @@ class Delivery(models.Model):
 
     class Meta:
         constraints: ClassVar = [
-            models.UniqueConstraint(
-                fields=["connector", "source", "key"], name="delivery_once"
-            ),
+            models.UniqueConstraint(fields=["connector", "source", "key"], name="delivery_once"),
         ]
-        indexes: ClassVar = [
-            models.Index(fields=["connector", "-received_at"], name="delivery_recent")
-        ]
+        indexes: ClassVar = [models.Index(fields=["connector", "-received_at"], name="delivery_recent")]
         verbose_name_plural = "deliveries"
 
     def __str__(self) -> str:

@@ -32,9 +32,7 @@ class Secret:
     @classmethod
     def of(cls, clear: str) -> Secret:
         """Encrypt a text with the first key of the ring."""
-        return cls(
-            key_ring().encrypt(json.dumps(clear).encode()).decode() if clear else ""
-        )
+        return cls(key_ring().encrypt(json.dumps(clear).encode()).decode() if clear else "")
 
     def reveal(self) -> str:
         """Return the clear text.
@@ -83,9 +81,7 @@ class Secret:
 class EncryptedField(models.TextField):  # type: ignore[type-arg]  # the stubs cannot express Secret <-> str
     """Stores a `Secret`. Assigning a text encrypts it; dumps and forms never see clear text."""
 
-    def from_db_value(
-        self, value: str | None, expression: Any, connection: Any
-    ) -> Secret:
+    def from_db_value(self, value: str | None, expression: Any, connection: Any) -> Secret:
         return Secret(value or "")
 
     def to_python(self, value: Any) -> Secret:
@@ -98,9 +94,7 @@ class EncryptedField(models.TextField):  # type: ignore[type-arg]  # the stubs c
         return secret
 
     def get_prep_value(self, value: Any) -> str:
-        return (
-            value.token if isinstance(value, Secret) else Secret.of(value or "").token
-        )
+        return value.token if isinstance(value, Secret) else Secret.of(value or "").token
 
     def value_to_string(self, obj: models.Model) -> str:
         return self.get_prep_value(self.value_from_object(obj))

@@ -23,9 +23,7 @@ class Intent(models.Model):
         DONE = "DONE", "Done"
         REFUSED = "REFUSED", "Refused"
 
-    connector = models.ForeignKey(
-        Connector, on_delete=models.CASCADE, related_name="intents"
-    )
+    connector = models.ForeignKey(Connector, on_delete=models.CASCADE, related_name="intents")
     object_type = models.CharField("object", max_length=7, choices=choices(ObjectType))
     key = models.CharField(max_length=320)
     body = models.JSONField()

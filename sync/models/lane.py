@@ -14,9 +14,7 @@ from sync.records import Direction
 class Lane(models.Model):
     """The lease of a drain: taken by a conditional UPDATE, so that two drains of one lane never overlap."""
 
-    connector = models.ForeignKey(
-        Connector, on_delete=models.CASCADE, related_name="lanes"
-    )
+    connector = models.ForeignKey(Connector, on_delete=models.CASCADE, related_name="lanes")
     direction = models.CharField(max_length=8, choices=choices(Direction))
     leased_by = models.CharField(max_length=80, blank=True)
     leased_until = models.DateTimeField(null=True)
@@ -24,9 +22,7 @@ class Lane(models.Model):
     drained_at = models.DateTimeField(null=True)
 
     class Meta:
-        constraints: ClassVar = [
-            models.UniqueConstraint(fields=["connector", "direction"], name="lane_once")
-        ]
+        constraints: ClassVar = [models.UniqueConstraint(fields=["connector", "direction"], name="lane_once")]
 
     def __str__(self) -> str:
         return f"{self.connector.slug} {self.direction.lower()}"

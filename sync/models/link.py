@@ -28,9 +28,7 @@ class Link(models.Model):
     `{field: [sent, stored]}`, `sent` the attributes that Hull last got from us.
     """
 
-    connector = models.ForeignKey(
-        Connector, on_delete=models.CASCADE, related_name="links"
-    )
+    connector = models.ForeignKey(Connector, on_delete=models.CASCADE, related_name="links")
     object_type = models.CharField("object", max_length=7, choices=choices(ObjectType))
     close_id = models.CharField("Close id", max_length=120)
     hull_id = models.CharField("Hull id", max_length=250, null=True, blank=True)  # noqa: DJ001 - NULLs are not unique to each other, empty texts are
@@ -55,13 +53,9 @@ class Link(models.Model):
                 fields=["connector", "object_type", "close_id"],
                 name="link_close_id_once",
             ),
-            models.UniqueConstraint(
-                fields=["connector", "object_type", "hull_id"], name="link_hull_id_once"
-            ),
+            models.UniqueConstraint(fields=["connector", "object_type", "hull_id"], name="link_hull_id_once"),
         ]
-        indexes: ClassVar = [
-            models.Index(fields=["connector", "parent_close_id"], name="link_by_lead")
-        ]
+        indexes: ClassVar = [models.Index(fields=["connector", "parent_close_id"], name="link_by_lead")]
 
     def __str__(self) -> str:
         return f"{self.label or self.close_id} ({self.close_id})"
@@ -95,13 +89,9 @@ class MatchKey(models.Model):
 
     class Meta:
         constraints: ClassVar = [
-            models.UniqueConstraint(
-                fields=["link", "kind", "value"], name="match_key_once"
-            )
+            models.UniqueConstraint(fields=["link", "kind", "value"], name="match_key_once")
         ]
-        indexes: ClassVar = [
-            models.Index(fields=["connector", "kind", "value"], name="match_key_lookup")
-        ]
+        indexes: ClassVar = [models.Index(fields=["connector", "kind", "value"], name="match_key_lookup")]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.value}"

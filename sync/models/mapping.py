@@ -14,9 +14,7 @@ from sync.records import Direction, MappingRow, Mode, ObjectType
 class Mapping(models.Model):
     """One row of a connector's mapping."""
 
-    connector = models.ForeignKey(
-        Connector, on_delete=models.CASCADE, related_name="mappings"
-    )
+    connector = models.ForeignKey(Connector, on_delete=models.CASCADE, related_name="mappings")
     object_type = models.CharField("object", max_length=7, choices=choices(ObjectType))
     direction = models.CharField(max_length=8, choices=choices(Direction))
     position = models.PositiveIntegerField(default=0)

@@ -16,9 +16,7 @@ from sync.records import Direction, ObjectType
 class Outcome(models.Model):
     """One line of history. `fields` names the Close fields or Hull attributes that were written."""
 
-    connector = models.ForeignKey(
-        Connector, on_delete=models.CASCADE, related_name="outcomes"
-    )
+    connector = models.ForeignKey(Connector, on_delete=models.CASCADE, related_name="outcomes")
     run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="outcomes")
     direction = models.CharField(max_length=8, choices=choices(Direction))
     object_type = models.CharField("object", max_length=7, choices=choices(ObjectType))
@@ -39,15 +37,9 @@ class Outcome(models.Model):
     class Meta:
         indexes: ClassVar = [
             models.Index(fields=["connector", "-created_at"], name="outcome_recent"),
-            models.Index(
-                fields=["connector", "key", "-created_at"], name="outcome_of_record"
-            ),
-            models.Index(
-                fields=["connector", "reason", "-created_at"], name="outcome_by_reason"
-            ),
+            models.Index(fields=["connector", "key", "-created_at"], name="outcome_of_record"),
+            models.Index(fields=["connector", "reason", "-created_at"], name="outcome_by_reason"),
         ]
 
     def __str__(self) -> str:
-        return (
-            f"{self.label or self.key}: {self.result.lower()} ({self.reason.lower()})"
-        )
+        return f"{self.label or self.key}: {self.result.lower()} ({self.reason.lower()})"

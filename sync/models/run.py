@@ -30,9 +30,7 @@ class Run(models.Model):
         FINISHED = "FINISHED", "Finished"
         STOPPED = "STOPPED", "Stopped early"
 
-    connector = models.ForeignKey(
-        Connector, on_delete=models.CASCADE, related_name="runs"
-    )
+    connector = models.ForeignKey(Connector, on_delete=models.CASCADE, related_name="runs")
     kind = models.CharField(max_length=8, choices=Kind.choices)
     direction = models.CharField(max_length=8, choices=choices(Direction))
     trigger = models.CharField(max_length=12, choices=Trigger.choices)
@@ -48,9 +46,7 @@ class Run(models.Model):
     finished_at = models.DateTimeField(null=True)
 
     class Meta:
-        indexes: ClassVar = [
-            models.Index(fields=["connector", "-started_at"], name="run_recent")
-        ]
+        indexes: ClassVar = [models.Index(fields=["connector", "-started_at"], name="run_recent")]
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()} {self.direction.lower()} {self.started_at:%Y-%m-%d %H:%M:%S}"

@@ -14,9 +14,7 @@ from sync.records import CustomField, LeadStatus, ObjectType
 class CloseField(models.Model):
     """One custom field of Close. `attribute` is the Hull attribute it comes in as, kept when it is renamed."""
 
-    connector = models.ForeignKey(
-        Connector, on_delete=models.CASCADE, related_name="close_fields"
-    )
+    connector = models.ForeignKey(Connector, on_delete=models.CASCADE, related_name="close_fields")
     object_type = models.CharField("object", max_length=7, choices=choices(ObjectType))
     close_id = models.CharField("Close id", max_length=120)
     label = models.CharField(max_length=250)
@@ -30,9 +28,7 @@ class CloseField(models.Model):
     class Meta:
         ordering: ClassVar = ["position", "pk"]
         constraints: ClassVar = [
-            models.UniqueConstraint(
-                fields=["connector", "object_type", "close_id"], name="close_field_once"
-            ),
+            models.UniqueConstraint(fields=["connector", "object_type", "close_id"], name="close_field_once"),
             models.UniqueConstraint(
                 fields=["connector", "object_type", "attribute"],
                 name="close_attribute_once",
@@ -44,17 +40,13 @@ class CloseField(models.Model):
 
     def as_field(self) -> CustomField:
         """Return the value that decisions use."""
-        return CustomField(
-            self.close_id, self.label, self.type, tuple(self.choices), self.multiple
-        )
+        return CustomField(self.close_id, self.label, self.type, tuple(self.choices), self.multiple)
 
 
 class CloseStatus(models.Model):
     """One lead status of Close, in the organization's order."""
 
-    connector = models.ForeignKey(
-        Connector, on_delete=models.CASCADE, related_name="close_statuses"
-    )
+    connector = models.ForeignKey(Connector, on_delete=models.CASCADE, related_name="close_statuses")
     close_id = models.CharField("Close id", max_length=120)
     label = models.CharField(max_length=250)
     position = models.PositiveIntegerField(default=0)
@@ -63,9 +55,7 @@ class CloseStatus(models.Model):
         ordering: ClassVar = ["position", "pk"]
         verbose_name_plural = "close statuses"
         constraints: ClassVar = [
-            models.UniqueConstraint(
-                fields=["connector", "close_id"], name="close_status_once"
-            ),
+            models.UniqueConstraint(fields=["connector", "close_id"], name="close_status_once"),
         ]
 
     def __str__(self) -> str:
@@ -82,9 +72,7 @@ class HullSegment(models.Model):
         ACCOUNT = "ACCOUNT", "Account segment"
         USER = "USER", "User segment"
 
-    connector = models.ForeignKey(
-        Connector, on_delete=models.CASCADE, related_name="hull_segments"
-    )
+    connector = models.ForeignKey(Connector, on_delete=models.CASCADE, related_name="hull_segments")
     kind = models.CharField(max_length=7, choices=Kind.choices)
     hull_id = models.CharField("Hull id", max_length=120)
     name = models.CharField(max_length=250, blank=True)
@@ -92,9 +80,7 @@ class HullSegment(models.Model):
     class Meta:
         ordering: ClassVar = ["kind", "name"]
         constraints: ClassVar = [
-            models.UniqueConstraint(
-                fields=["connector", "kind", "hull_id"], name="hull_segment_once"
-            ),
+            models.UniqueConstraint(fields=["connector", "kind", "hull_id"], name="hull_segment_once"),
         ]
 
     def __str__(self) -> str:

@@ -44,20 +44,14 @@ def in_parallel(function: Callable[[_In], _Out], items: Sequence[_In]) -> list[_
 
 def to_close(plans: Sequence[FamilyPlan], close: CloseClient) -> list[Applied]:
     """Carry family plans out, families side by side, within one in order."""
-    return [
-        applied
-        for family in in_parallel(lambda plan: _family(plan, close), plans)
-        for applied in family
-    ]
+    return [applied for family in in_parallel(lambda plan: _family(plan, close), plans) for applied in family]
 
 
 def _family(plan: FamilyPlan, close: CloseClient) -> list[Applied]:
     if plan.lead is None:
         return [_one(contact, close) for contact in plan.contacts]
     nested = [contact for contact in plan.contacts if _travels_with(contact, plan.lead)]
-    others = [
-        contact for contact in plan.contacts if not _travels_with(contact, plan.lead)
-    ]
+    others = [contact for contact in plan.contacts if not _travels_with(contact, plan.lead)]
     if plan.lead.verb is Verb.CREATE_LEAD:
         return [
             *_create_lead(plan.lead, nested, close),
@@ -92,9 +86,7 @@ def _write(decision: Decision, close: CloseClient) -> Seen | None:
     return None
 
 
-def _create_lead(
-    lead: Decision, nested: list[Decision], close: CloseClient
-) -> list[Applied]:
+def _create_lead(lead: Decision, nested: list[Decision], close: CloseClient) -> list[Applied]:
     """Create a lead with its contacts in one request. If Close refuses contacts, the lead goes without those."""
     refused: list[Applied] = []
     while True:
@@ -109,12 +101,9 @@ def _create_lead(
                     *(_orphaned(contact) for contact in nested),
                 ]
             refused += [
-                Applied(contact, error=_own_words(error, place))
-                for place, contact in culprits.items()
+                Applied(contact, error=_own_words(error, place)) for place, contact in culprits.items()
             ]
-            nested = [
-                contact for place, contact in enumerate(nested) if place not in culprits
-            ]
+            nested = [contact for place, contact in enumerate(nested) if place not in culprits]
         except SyncError as error:
             return [
                 Applied(lead, error=error),
@@ -133,13 +122,9 @@ def _nested_body(nested: Sequence[Decision]) -> dict[str, Any]:
     return {"contacts": [dict(contact.body) for contact in nested]} if nested else {}
 
 
-def _refused_contacts(
-    error: RejectedError, nested: Sequence[Decision]
-) -> dict[int, Decision]:
+def _refused_contacts(error: RejectedError, nested: Sequence[Decision]) -> dict[int, Decision]:
     """Return the contacts that a refusal names; all of them when it names contacts but not which."""
-    paths = [
-        path.split(".") for path in error.fields if path.split(".")[0] == "contacts"
-    ]
+    paths = [path.split(".") for path in error.fields if path.split(".")[0] == "contacts"]
     places = {int(path[1]) for path in paths if len(path) > 1 and path[1].isdigit()}
     chosen = {place: nested[place] for place in sorted(places) if place < len(nested)}
     return chosen or (dict(enumerate(nested)) if paths else {})
@@ -148,14 +133,10 @@ def _refused_contacts(
 def _own_words(error: RejectedError, place: int) -> RejectedError:
     prefix = f"contacts.{place}."
     fields = {
-        path.removeprefix(prefix): words
-        for path, words in error.fields.items()
-        if path.startswith(prefix)
+        path.removeprefix(prefix): words for path, words in error.fields.items() if path.startswith(prefix)
     }
     said = "; ".join(f"{path}: {words}" for path, words in fields.items())
-    return RejectedError(
-        f"Close refuses the contact: {said}" if said else error.message, fields=fields
-    )
+    return RejectedError(f"Close refuses the contact: {said}" if said else error.message, fields=fields)
 
 
 def _orphaned(contact: Decision) -> Applied:
@@ -180,9 +161,7 @@ def _created_contacts(lead: Lead, nested: Sequence[Decision]) -> list[Applied]:
             made[0] if made else None,
         )
         if found is None:
-            note = UnnamedContactError(
-                "Close made the lead but did not tell the contact's id."
-            )
+            note = UnnamedContactError("Close made the lead but did not tell the contact's id.")
             applied.append(Applied(contact, error=note))
             continue
         made.remove(found)
@@ -195,9 +174,7 @@ class UnnamedContactError(NotFoundError):
 
 
 def _is_same_person(contact: Contact, body: Mapping[str, Any]) -> bool:
-    theirs = [
-        entry.get("email", "").lower() for entry in contact.fields.get("emails") or ()
-    ]
+    theirs = [entry.get("email", "").lower() for entry in contact.fields.get("emails") or ()]
     ours = [entry["email"].lower() for entry in body.get("emails", ())]
     if ours or theirs:
         return sorted(ours) == sorted(theirs)
@@ -212,9 +189,7 @@ def read(decisions: Sequence[Decision], close: CloseClient) -> list[Applied]:
 def _read(decision: Decision, close: CloseClient) -> Applied:
     close_id = decision.close_id or ""
     try:
-        return Applied(
-            decision, read_record(decision.record.object_type, close_id, close)
-        )
+        return Applied(decision, read_record(decision.record.object_type, close_id, close))
     except SyncError as error:
         return Applied(decision, error=error)
 
@@ -229,13 +204,10 @@ def read_record(object_type: ObjectType, close_id: str, close: CloseClient) -> S
 # ── Hull ─────────────────────────────────────────────────────────────────────────────────────────
 
 
-def to_hull(
-    writes: Sequence[HullWrite], firehose: Firehose
-) -> tuple[int, SyncError | None]:
+def to_hull(writes: Sequence[HullWrite], firehose: Firehose) -> tuple[int, SyncError | None]:
     """Send traits in batches. Returns how many were accepted, and what stopped the rest."""
     messages = [
-        FirehoseMessage(write.subject, write.user, write.account, write.attributes)
-        for write in writes
+        FirehoseMessage(write.subject, write.user, write.account, write.attributes) for write in writes
     ]
     try:
         firehose.send(messages)

@@ -19,7 +19,7 @@ from sync.services.config_yaml import ConfigFileError, Mistake, Report, Section,
 Place = tuple[ObjectType, Direction]
 
 _SLUG = (r"[-a-zA-Z0-9_]{1,80}", "letters, digits, - and _ only, 80 at most")
-_HOST = (r"[a-z0-9-]+(\.[a-z0-9-]+)+", "a host name in lower case, such as acme.hullapp.io")
+_HOST = (r"(?=.{1,253}$)[a-z0-9-]+(\.[a-z0-9-]+)+", "a host name in lower case, such as acme.hullapp.io")
 _HULL_ID = (r"[0-9A-Za-z_-]{1,64}", "letters and digits only, 64 at most")
 _IDENTITY_CLOSE = (r"url|custom\.\w{1,110}", "url or custom.cf_…")
 _CONNECTOR = ("slug", "name", "enabled", "hull", "close", "outbound", "identity", "mappings")
@@ -27,7 +27,7 @@ _CONNECTOR = ("slug", "name", "enabled", "hull", "close", "outbound", "identity"
 
 @dataclass(frozen=True, slots=True)
 class GivenConnector:
-    """A connector of the file. `values` has its fields by the model's names; `lines` where to find them.
+    """A connector of the file. `values` has its fields by the model's names.
 
     A place that `rows` does not name was not in the file: its rows stay as they are.
     """
@@ -36,14 +36,14 @@ class GivenConnector:
     values: Mapping[str, Any]
     secrets: Mapping[str, GivenSecret]
     rows: Mapping[Place, tuple[MappingRow, ...]]
-    lines: Mapping[str, int]
+    slug_line: int
+    hull_id_line: int
 
 
 @dataclass(frozen=True, slots=True)
 class GivenOrganization:
     slug: str
     values: Mapping[str, Any]
-    line: int
     connectors: tuple[GivenConnector, ...] = ()
 
 
@@ -51,7 +51,6 @@ class GivenOrganization:
 class GivenAgency:
     slug: str
     values: Mapping[str, Any]
-    line: int
     organizations: tuple[GivenOrganization, ...] = ()
 
 
@@ -79,8 +78,8 @@ def read_text(text: str, directory: Path) -> ConfigFile:
     if node is None:
         raise ConfigFileError([Mistake(1, "the file is empty; it must begin with agencies.")])
     top = Section(node, "", report, ("agencies",))
-    if top.is_usable and top.items("agencies") is None and not report.mistakes:
-        report.mistake(top.line, "agencies is required.")
+    if not top.has("agencies"):
+        top.require("agencies")
     reader = _Reader(report, directory)
     return ConfigFile(tuple(reader.agencies(top)), report)
 
@@ -90,13 +89,13 @@ class _Reader:
 
     def __init__(self, report: Report, directory: Path) -> None:
         self.report, self.directory = report, directory
-        self._used: dict[tuple[str, ...], int] = {}
+        self._used: dict[tuple[str, ...], Section] = {}
 
     def agencies(self, top: Section) -> Iterator[GivenAgency]:
         for section in top.sections("agencies", ("slug", "name", "organizations")):
             slug = self._slug(section, "agency")
             organizations = tuple(self._organizations(section, slug))
-            yield GivenAgency(slug, {"name": _name(section)}, section.line_of("slug"), organizations)
+            yield GivenAgency(slug, {"name": _name(section)}, organizations)
 
     def _organizations(self, agency: Section, agency_slug: str) -> Iterator[GivenOrganization]:
         known = ("slug", "name", "hull_domain", "connectors")
@@ -107,41 +106,29 @@ class _Reader:
                 self._connector(each, section.path) for each in section.sections("connectors", _CONNECTOR)
             )
             values = {"name": _name(section), "hull_domain": domain}
-            yield GivenOrganization(slug, values, section.line_of("slug"), connectors)
+            yield GivenOrganization(slug, values, connectors)
 
     def _connector(self, section: Section, organization: str) -> GivenConnector:
         slug = self._slug(section, "connector")
         hull = _part(section, "hull", ("connector_id", "secret", "api_url", "firehose_url"), required=True)
         close = _part(section, "close", ("api_key", "api_url"))
-        outbound = _part(section, "outbound", ("account_segments", "user_segments", "lead_status"))
-        identity = _part(section, "identity", ("hull", "close"))
         hull_id = hull.matching("connector_id", *_HULL_ID, required=True, numbers=True)
         self._once(hull, "connector_id", "Hull connector", organization, hull_id)
         values = {
-            "name": _name(section),
-            "enabled": section.flag("enabled", default=True),
             "hull_connector_id": hull_id,
-            "hull_api_url": _url(hull, "api_url"),
-            "hull_firehose_url": _url(hull, "firehose_url"),
-            "close_api_url": _url(close, "api_url"),
-            "account_segments": list(outbound.texts("account_segments")),
-            "user_segments": list(outbound.texts("user_segments")),
-            "lead_status": _short(outbound, "lead_status", 120),
-            "identity_hull": identity.choice("hull", ("domain", "external_id"), "domain"),
-            "identity_close": identity.matching("close", *_IDENTITY_CLOSE, default="url"),
+            **_own_values(section),
+            **_urls(hull, close),
+            **_choices(section),
         }
+        lines = section.line_of("slug"), hull.line_of("connector_id")
+        return GivenConnector(slug, values, self._secrets(hull, close), read_rows(section), *lines)
+
+    def _secrets(self, hull: Section, close: Section) -> dict[str, GivenSecret]:
         given = {
-            "hull_secret": read_secret(hull, "secret", self.directory),
+            "hull_secret": read_secret(hull, "secret", self.directory, required=True),
             "close_api_key": read_secret(close, "api_key", self.directory),
         }
-        lines = {
-            "slug": section.line_of("slug"),
-            "hull_connector_id": hull.line_of("connector_id"),
-            "hull": hull.line,
-            "has_secret": int(hull.find("secret") is not None),
-        }
-        secrets = {name: secret for name, secret in given.items() if secret}
-        return GivenConnector(slug, values, secrets, read_rows(section), lines)
+        return {name: secret for name, secret in given.items() if secret}
 
     def _slug(self, section: Section, kind: str, *within: str) -> str:
         slug = section.matching("slug", *_SLUG, required=True)
@@ -150,17 +137,41 @@ class _Reader:
 
     def _once(self, section: Section, key: str, kind: str, *name: str) -> None:
         """Note a name that was used before. An empty one was noted already."""
-        first = self._used.setdefault((kind, *name), section.line_of(key))
-        if name[-1] and first != section.line_of(key):
-            section.mistake(key, f"is {name[-1]}, like the {kind} on line {first}.")
+        first = self._used.setdefault((kind, *name), section)
+        if name[-1] and first is not section:
+            section.mistake(key, f"is {name[-1]}, like the {kind} on line {first.line_of(key)}.")
 
 
 def _part(section: Section, key: str, known: tuple[str, ...], *, required: bool = False) -> Section:
     """Return a part of a connector; an empty one when it is absent, so that its defaults hold."""
     found = section.section(key, known)
-    if found is None and required and section.is_usable:
-        section.mistake(key, "is required.")
+    if required:
+        section.require(key)
     return found or Section.absent(section, key)
+
+
+def _own_values(connector: Section) -> dict[str, Any]:
+    return {"name": _name(connector), "enabled": connector.flag("enabled", default=True)}
+
+
+def _urls(hull: Section, close: Section) -> dict[str, Any]:
+    return {
+        "hull_api_url": _url(hull, "api_url"),
+        "hull_firehose_url": _url(hull, "firehose_url"),
+        "close_api_url": _url(close, "api_url"),
+    }
+
+
+def _choices(connector: Section) -> dict[str, Any]:
+    outbound = _part(connector, "outbound", ("account_segments", "user_segments", "lead_status"))
+    identity = _part(connector, "identity", ("hull", "close"))
+    return {
+        "account_segments": list(outbound.texts("account_segments")),
+        "user_segments": list(outbound.texts("user_segments")),
+        "lead_status": _short(outbound, "lead_status", 120),
+        "identity_hull": identity.choice("hull", ("domain", "external_id"), "domain"),
+        "identity_close": identity.matching("close", *_IDENTITY_CLOSE, default="url"),
+    }
 
 
 def _name(section: Section) -> str:
@@ -184,14 +195,14 @@ def _url(section: Section, key: str) -> str:
         host, is_usable = parts.hostname or "", parts.port != 0 and len(found) <= 200
     except ValueError:
         host, is_usable = "", False
-    if parts_are_bad := not (is_usable and host and parts.scheme in ("http", "https")):
+    if is_bad := not (is_usable and host and parts.scheme in ("http", "https")):
         section.mistake(key, "must be a URL that starts with https:// or http://.")
     elif not settings.ALLOW_INSECURE_REMOTES and (parts.scheme == "http" or _is_this_machine(host)):
         section.mistake(
             key, f"leads to {parts.scheme}://{host}: remotes must be https:// and not this machine. "
             "ALLOW_INSECURE_REMOTES permits it for the sandbox and tests.",
         )  # fmt: skip
-    return "" if parts_are_bad else found
+    return "" if is_bad else found
 
 
 def _is_this_machine(host: str) -> bool:

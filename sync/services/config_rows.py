@@ -29,20 +29,18 @@ def read_rows(connector: Section) -> Mapping[tuple[ObjectType, Direction], tuple
 def _read_list(
     part: Section, name: str, object_type: ObjectType, direction: Direction
 ) -> tuple[MappingRow, ...]:
-    rows = []
+    rows: dict[str, MappingRow] = {}
     lines: dict[str, int] = {}
     for section in part.sections(name, ("hull", "close", "mode")):
         row = _read_row(section, object_type, direction)
-        if row is None:
-            continue
-        first = lines.setdefault(_target(row), section.line)
-        if first != section.line or any(_target(row) == _target(other) for other in rows):
-            what = row.close if direction is Direction.OUTBOUND else _target(row)
+        target = _target(row) if row else ""
+        if row and target in rows:
             section.report.mistake(
-                section.line, f"{section.path} writes {what}, like the row on line {first}."
+                section.line, f"{section.path} writes {target}, like the row on line {lines[target]}."
             )
-        rows.append(row)
-    return tuple(rows)
+        elif row:
+            rows[target], lines[target] = row, section.line
+    return tuple(rows.values())
 
 
 def _read_row(section: Section, object_type: ObjectType, direction: Direction) -> MappingRow | None:

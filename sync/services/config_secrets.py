@@ -24,13 +24,15 @@ class GivenSecret:
     reference: Mapping[str, str]
 
 
-def read_secret(section: Section, key: str, directory: Path) -> GivenSecret | None:
+def read_secret(section: Section, key: str, directory: Path, *, required: bool = False) -> GivenSecret | None:
     """Return the secret of a key; None when there is none or it cannot be resolved. No message repeats a value.
 
     A relative path starts at the configuration file's own directory.
     """
     node = section.find(key)
     if node is None:
+        if required:
+            section.require(key)
         return None
     if isinstance(node, yaml.MappingNode):
         return _referenced(section, key, node, directory)
@@ -72,3 +74,9 @@ def _from_file(path: Path) -> tuple[str, str]:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
         return "", f"names the file {path}, which cannot be read: {reason}."
     return value, "" if value else f"names the file {path}, which is empty."
+
+
+def placeholder(slug: str, field_name: str) -> dict[str, str]:
+    """Return the reference that an export writes for a secret that was never given by one."""
+    stem = re.sub(r"\W|-", "_", slug).upper()
+    return {"env": f"{'_' if stem[0].isdigit() else ''}{stem}_{field_name.upper()}"}

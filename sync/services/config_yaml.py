@@ -72,8 +72,12 @@ def line_of(node: yaml.Node) -> int:
 
 def nearest(word: str, known: Collection[str]) -> str:
     """Return `; did you mean …?` when a known word is close, else nothing."""
-    found = difflib.get_close_matches(word.lower(), known, n=1, cutoff=0.6)
-    return f"; did you mean {found[0]}?" if found else ""
+    found = nearest_word(word, known)
+    return f"; did you mean {found}?" if found else ""
+
+
+def nearest_word(word: str, known: Collection[str]) -> str:
+    return next(iter(difflib.get_close_matches(word.lower(), known, n=1, cutoff=0.6)), "")
 
 
 class Section:
@@ -82,6 +86,7 @@ class Section:
     def __init__(self, node: yaml.Node, path: str, report: Report, known: Collection[str]) -> None:
         self.path, self.report, self.line = path, report, line_of(node)
         self._nodes: dict[str, yaml.Node] = {}
+        self._misspelt: set[str] = set()
         if not isinstance(node, yaml.MappingNode):
             report.mistake(self.line, f"{path or 'the file'} must have keys: {', '.join(known)}.")
             self.is_usable = False
@@ -96,6 +101,7 @@ class Section:
         section = cls.__new__(cls)
         section.path, section.report, section.line = parent.name_of(key), parent.report, parent.line
         section.is_usable, section._nodes = False, {}
+        section._misspelt = set()
         return section
 
     def _take(self, key: yaml.Node, value: yaml.Node, known: Collection[str]) -> None:
@@ -103,6 +109,7 @@ class Section:
         where = f" in {self.path}" if self.path else ""
         if name not in known:
             self.report.mistake(line_of(key), f"unknown key {name}{where}{nearest(name, known) or '.'}")
+            self._misspelt.add(nearest_word(name, known))
         elif name in self._nodes:
             self.report.mistake(line_of(key), f"{name} is given twice{where}.")
         else:
@@ -116,10 +123,19 @@ class Section:
         """Return the line of a key's value, or the section's when it has none."""
         return line_of(self._nodes[key]) if key in self._nodes else self.line
 
+    def has(self, key: str) -> bool:
+        """Say whether a key is there, with a value or without."""
+        return key in self._nodes
+
     def find(self, key: str) -> yaml.Node | None:
         """Return the node of a key that has a value."""
         node = self._nodes.get(key)
         return None if node is None or node.tag == _NULL else node
+
+    def require(self, key: str) -> None:
+        """Note a missing key, unless it is there misspelt and was noted as that."""
+        if self.is_usable and self.find(key) is None and key not in self._misspelt:
+            self.mistake(key, "is required.")
 
     def mistake(self, key: str, message: str) -> None:
         """Note what is wrong with a key's value; the message goes on after the key's path."""
@@ -131,8 +147,8 @@ class Section:
         """Return a text. With `numbers` what YAML takes for a number is taken as it is written."""
         node = self.find(key)
         if node is None:
-            if required and self.is_usable:
-                self.mistake(key, "is required.")
+            if required:
+                self.require(key)
             return default
         found = scalar(node, numbers=numbers)
         if found is None:
@@ -147,7 +163,7 @@ class Section:
         if found in options:
             return found
         self.mistake(
-            key, f"is {found}; it must be one of {', '.join(options)}{nearest(found, options) or '.'}"
+            key, f"is {_shown(found)}; it must be one of {', '.join(options)}{nearest(found, options) or '.'}"
         )
         return default
 
@@ -164,7 +180,7 @@ class Section:
         """Return a text that a pattern fits."""
         found = self.text(key, required=required, default=default, numbers=numbers)
         if found and not re.fullmatch(pattern, found):
-            self.mistake(key, f"is {found}; it must be {hint}.")
+            self.mistake(key, f"is {_shown(found)}; it must be {hint}.")
             return default
         return found
 
@@ -217,3 +233,8 @@ def scalar(node: yaml.Node, *, numbers: bool = False) -> str | None:
 
 def is_nested(node: yaml.Node) -> bool:
     return not isinstance(node, yaml.ScalarNode)
+
+
+def _shown(value: str) -> str:
+    """Return a value as a message may quote it: never a Close key that landed in the wrong place."""
+    return "api_…" if value.startswith("api_") else value[:80]

@@ -1,20 +1,23 @@
-"""What follows when a connector's configuration changes, whoever changed it."""
+"""Changes of a connector's configuration: what follows from one, and settings taken over from Hull."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
 from django.db.models import F
 
+from sync.mapping.private_settings import Imported, from_private_settings
 from sync.models import Connector
+from sync.records import Direction, ObjectType
 from sync.services import links, replay, setup
+from sync.services.config_steps import SECRETS, differing, holds_secret, row_steps, write_rows
 
 # A pause by a person has no reason, or one that begins like this; only configuration errors are lifted by a change.
 PAUSED_BY_A_PERSON = "Paused by"
 
-SECRETS = ("hull_secret", "close_api_key")
 _ASKS_CLOSE_ANEW = frozenset({"close_api_key", "close_api_url"})
 _IDENTITY = frozenset({"identity_hull", "identity_close"})
 _MAY_HEAL = (
@@ -65,3 +68,50 @@ def _forget_references(connector: Connector, names: frozenset[str]) -> None:
         setattr(connector, field, {})
     if fields:
         connector.save(update_fields=[*fields, "updated_at"])
+
+
+# ── Settings kept in Hull ────────────────────────────────────────────────────────────────────────
+
+
+@transaction.atomic
+def import_private_settings(connector: Connector, settings: Mapping[str, Any], *, now: datetime) -> Imported:
+    """Take a connector's settings over from Hull's `private_settings`; all rows are replaced by those in there.
+
+    Settings that are here already change nothing. The Close key stays when the settings do not speak of it. Where
+    the connector's settings are kept from now on (`home`) stays as it is.
+    """
+    imported = from_private_settings(settings)
+    changed = _take_fields(connector, imported)
+    if _take_rows(connector, imported):
+        changed.add("mappings")
+    configuration_changed(connector, changed, now=now)
+    return imported
+
+
+def _take_fields(connector: Connector, imported: Imported) -> set[str]:
+    wanted: dict[str, Any] = {
+        "account_segments": list(imported.account_segments),
+        "user_segments": list(imported.user_segments),
+        "lead_status": imported.lead_status,
+        "identity_hull": imported.identity_hull,
+        "identity_close": imported.identity_close,
+    }
+    changed = differing(connector, wanted)
+    key = imported.close_api_key
+    if key is not None and not holds_secret(connector, "close_api_key", key):
+        changed["close_api_key"] = key
+    for name, value in changed.items():
+        setattr(connector, name, value)
+    if changed:
+        connector.save(update_fields=[*changed, "updated_at"])
+    return set(changed)
+
+
+def _take_rows(connector: Connector, imported: Imported) -> bool:
+    is_changed = False
+    for place in [(object_type, direction) for object_type in ObjectType for direction in Direction]:
+        rows = [row for row in imported.rows if (row.object_type, row.direction) == place]
+        if any(row_steps(connector, connector.slug, place, rows)):
+            write_rows(connector, place, rows)
+            is_changed = True
+    return is_changed

@@ -45,29 +45,19 @@ def tell(connector: Connector, name: str) -> Story:
         *(change.key for change in story.changes),
     ]
     story.outcomes = queries.latest_outcomes(connector, keys)
-    outbound = [
-        change for change in story.changes if change.direction == Direction.OUTBOUND
-    ]
+    outbound = [change for change in story.changes if change.direction == Direction.OUTBOUND]
     story.next_steps = _next_steps(connector, outbound) + [
-        _waiting(change)
-        for change in story.changes
-        if change.direction == Direction.INBOUND
+        _waiting(change) for change in story.changes if change.direction == Direction.INBOUND
     ]
     return story
 
 
 def _links(connector: Connector, name: str) -> list[Link]:
     rows = Link.objects.filter(connector=connector)
-    values = {
-        value for value in (folded_email(name), transforms.host(name), name) if value
-    }
-    indexed = MatchKey.objects.filter(connector=connector, value__in=values).values(
-        "link_id"
-    )
+    values = {value for value in (folded_email(name), transforms.host(name), name) if value}
+    indexed = MatchKey.objects.filter(connector=connector, value__in=values).values("link_id")
     return list(
-        rows.filter(Q(close_id=name) | Q(hull_id=name) | Q(pk__in=indexed)).order_by(
-            "object_type", "pk"
-        )
+        rows.filter(Q(close_id=name) | Q(hull_id=name) | Q(pk__in=indexed)).order_by("object_type", "pk")
     )
 
 
@@ -92,9 +82,7 @@ def _changes(connector: Connector, name: str, links: Sequence[Link]) -> list[Cha
 def _add_pairs(connector: Connector, story: Story) -> None:
     """Bring the Close side of Hull records that were found by their own values."""
     known = {link.pk for link in story.links}
-    keys = [
-        change.key for change in story.changes if change.direction == Direction.OUTBOUND
-    ]
+    keys = [change.key for change in story.changes if change.direction == Direction.OUTBOUND]
     pairs = Link.objects.filter(connector=connector, hull_id__in=keys)
     story.links += [link for link in pairs if link.pk not in known]
 
@@ -107,9 +95,7 @@ def _next_steps(connector: Connector, changes: Sequence[Change]) -> list[str]:
     for family in inputs.families:
         plan = plan_family(family, settings)
         for decision in [*([plan.lead] if plan.lead else []), *plan.contacts]:
-            change = wanted.get(
-                (decision.record.object_type.value, decision.record.key)
-            )
+            change = wanted.get((decision.record.object_type.value, decision.record.key))
             if change:
                 steps.append(_step(decision, change))
     return steps
@@ -181,8 +167,4 @@ def hull_side(change: Change) -> dict[str, Any]:
     """Return what Hull last told of the record behind an outbound change."""
     if change.direction != Direction.OUTBOUND:
         return {}
-    return dict(
-        change.payload.get("user")
-        or (change.payload.get("account") or {}).get("attributes")
-        or {}
-    )
+    return dict(change.payload.get("user") or (change.payload.get("account") or {}).get("attributes") or {})

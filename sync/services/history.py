@@ -17,9 +17,7 @@ def prune(*, now: datetime, days: int = KEEP_DAYS) -> dict[str, int]:
     before = now - timedelta(days=days)
     outcomes, _ = Outcome.objects.filter(created_at__lt=before).delete()
     runs, _ = (
-        Run.objects.filter(started_at__lt=before, outcomes=None)
-        .exclude(state=Run.State.RUNNING)
-        .delete()
+        Run.objects.filter(started_at__lt=before, outcomes=None).exclude(state=Run.State.RUNNING).delete()
     )
     deliveries, _ = Delivery.objects.filter(received_at__lt=before).delete()
     return {"outcomes": outcomes, "runs": runs, "deliveries": deliveries}

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from django.db import transaction
 
-from sync.close.parsing import parse_contact, parse_lead
+from sync.close.parsing import EventPage, parse_contact, parse_lead
 from sync.engine import cursor as position
 from sync.engine.inbound import DELETED, MERGED, UPSERT, plan_inbound
 from sync.engine.plan import InboundDecision, Result, WaitReason
 from sync.errors import ConfigurationError, NotFoundError, RejectedError, SyncError
 from sync.models import Change, Connector, Cursor, Link, Run
 from sync.records import CloseEvent, Direction, ObjectType, SyncSettings
-from sync.services import apply, backfill, lane, links, recording, setup
+from sync.services import apply, backfill, links, recording
+from sync.services.drain import Clock, Watch, Work, nobody_watches, run_safely
+from sync.services.drain import drain as run_drain
 from sync.services.intake import Heard, queue
 from sync.services.links import Seen, seen_contact, seen_lead
 from sync.services.loading import InboundInputs, load_inbound_inputs
 from sync.services.recording import Verdict
-
-Clock = Callable[[], datetime]
 
 _OBJECTS = {"lead": ObjectType.LEAD, "contact": ObjectType.CONTACT}
 # Events that tell that statuses or custom fields changed.
@@ -33,7 +31,7 @@ _SCHEMA_EVENTS = ("status.lead", "custom_fields.")
 
 
 def pull(
-    connector: Connector, *, trigger: str, clock: Clock, full: bool = False
+    connector: Connector, *, trigger: str, clock: Clock, full: bool = False, watch: Watch = nobody_watches
 ) -> Run | None:
     """Read what changed in Close into the queue: the event log, or everything on the first run and with `full`.
 
@@ -41,91 +39,57 @@ def pull(
     """
     if not connector.is_active:
         return None
-    run = recording.start_run(
-        connector, Run.Kind.PULL, Direction.INBOUND, trigger, now=clock()
-    )
-    remotes = None
-    try:
-        remotes = setup.connect(connector, clock=clock)
-        settings = setup.prepare(connector, remotes, now=clock())
-        run.considered = _read(connector, remotes, settings, clock, run, full)
-    except ConfigurationError as error:
-        connector.pause(error.message, now=clock())
-        return recording.finish_run(
-            run, remotes, now=clock(), message=error.message, stopped=True
-        )
-    except SyncError as error:
-        return recording.finish_run(
-            run, remotes, now=clock(), message=error.message, stopped=True
-        )
-    return recording.finish_run(run, remotes, now=clock())
+    run = recording.start_run(connector, Run.Kind.PULL, Direction.INBOUND, trigger, now=clock())
+    return run_safely(connector, run, _read_again if full else _read, clock=clock, watch=watch)
 
 
-def _read(
-    connector: Connector,
-    remotes: setup.Remotes,
-    settings: SyncSettings,
-    clock: Clock,
-    run: Run,
-    full: bool,
-) -> int:
-    if full:
-        queued = backfill.read_everything(
-            connector, remotes, settings, clock=clock, run=run
-        )
-    else:
-        queued = backfill.ensure(connector, remotes, settings, clock=clock, run=run)
-    return queued + pull_events(connector, remotes, settings, clock=clock)
+def _read(work: Work) -> None:
+    backfill.ensure(work)
+    work.run.considered += pull_events(work)
 
 
-def pull_events(
-    connector: Connector,
-    remotes: setup.Remotes,
-    settings: SyncSettings,
-    *,
-    clock: Clock,
-) -> int:
+def _read_again(work: Work) -> None:
+    backfill.read_everything(work)
+    work.run.considered += pull_events(work)
+
+
+def pull_events(work: Work) -> int:
     """Read the event log from the watermark, newest page first, each page and its position in one transaction.
 
     Returns how many records were queued. The watermark moves when the last page is stored; a pull that was
     interrupted goes on at its page. A log that no longer reaches back to the watermark means a new backfill.
     """
-    cursor, _ = Cursor.objects.get_or_create(
-        connector=connector, stream=Cursor.Stream.EVENTS
-    )
-    if position.is_lost(cursor.watermark, clock()):
-        return backfill.read_everything(connector, remotes, settings, clock=clock)
-    assert cursor.watermark is not None
+    cursor, _ = Cursor.objects.get_or_create(connector=work.connector, stream=Cursor.Stream.EVENTS)
+    if cursor.watermark is None or position.is_lost(cursor.watermark, work.clock()):
+        return backfill.read_everything(work)
     since, queued = position.read_from(cursor.watermark), 0
     while True:
-        try:
-            page = remotes.close.event_page(since=since, cursor=cursor.page or None)
-        except RejectedError:
-            if not cursor.page:
-                raise
-            cursor.page = ""  # the page position ran out of time: read this window again from its newest page
-            continue
+        page = _event_page(work, cursor, since)
         with transaction.atomic():
-            queued += _accept_events(connector, page.events, settings, now=clock())
-            _advance(cursor, page.events, page.cursor_next, clock())
+            queued += _accept_events(work.connector, page.events, work.settings, now=work.clock())
+            _advance(cursor, page.events, page.cursor_next, work.clock())
         if not cursor.page:
             return queued
 
 
-def _advance(
-    cursor: Cursor, events: Sequence[CloseEvent], next_page: str | None, now: datetime
-) -> None:
+def _event_page(work: Work, cursor: Cursor, since: datetime) -> EventPage:
+    """Read the next page; a page position that ran out of time starts the window again at its newest page."""
+    try:
+        return work.remotes.close.event_page(since=since, cursor=cursor.page or None)
+    except RejectedError:
+        if not cursor.page:
+            raise
+        return work.remotes.close.event_page(since=since, cursor=None)
+
+
+def _advance(cursor: Cursor, events: Sequence[CloseEvent], next_page: str | None, now: datetime) -> None:
     newest = max((event.date_updated for event in events), default=None)
     if newest and (cursor.high is None or newest > cursor.high):
         cursor.high = newest
     cursor.page, cursor.read_at = next_page or "", now
     if not next_page:
         # a date in the future must not move the watermark past events that are still to come
-        reached = [
-            moment
-            for moment in (cursor.watermark, min(cursor.high or now, now))
-            if moment
-        ]
+        reached = [moment for moment in (cursor.watermark, min(cursor.high or now, now)) if moment]
         cursor.watermark, cursor.high = max(reached), None
     cursor.save()
 
@@ -155,14 +119,8 @@ def _accept_events(
 
 def _mark_schema_old(connector: Connector, events: Sequence[CloseEvent]) -> None:
     """Have statuses and fields read again, once for each time they changed."""
-    newest = max(
-        event.date_updated
-        for event in events
-        if event.object_type.startswith(_SCHEMA_EVENTS)
-    )
-    Connector.objects.filter(pk=connector.pk, schema_read_at__lt=newest).update(
-        schema_read_at=None
-    )
+    newest = max(event.date_updated for event in events if event.object_type.startswith(_SCHEMA_EVENTS))
+    Connector.objects.filter(pk=connector.pk, schema_read_at__lt=newest).update(schema_read_at=None)
 
 
 def _news(connector: Connector, heard: Iterable[Heard]) -> list[Heard]:
@@ -184,9 +142,7 @@ def _news(connector: Connector, heard: Iterable[Heard]) -> list[Heard]:
     return [item for item in items if is_news(item)]
 
 
-def _heard(
-    connector: Connector, event: CloseEvent, settings: SyncSettings, now: datetime
-) -> list[Heard]:
+def _heard(connector: Connector, event: CloseEvent, settings: SyncSettings, now: datetime) -> list[Heard]:
     object_type = _OBJECTS.get(event.object_type)
     if object_type is None:
         return []
@@ -194,9 +150,7 @@ def _heard(
     if merged:
         return _heard_merge(connector, event, *merged, now=now)
     if event.action == "deleted":
-        links.mark_deleted(
-            connector, object_type, event.object_id, at=event.date_updated
-        )
+        links.mark_deleted(connector, object_type, event.object_id, at=event.date_updated)
         return [_item(object_type, event.object_id, DELETED, event, settings)]
     return [_item(object_type, event.object_id, UPSERT, event, settings)]
 
@@ -212,9 +166,7 @@ def _merge_of(event: CloseEvent) -> tuple[str, str] | None:
     )
     if not (source and survivor and is_about_lead):
         return None
-    return (
-        (str(source), str(survivor)) if event.action in ("merged", "deleted") else None
-    )
+    return (str(source), str(survivor)) if event.action in ("merged", "deleted") else None
 
 
 def _heard_merge(
@@ -227,16 +179,10 @@ def _heard_merge(
 ) -> list[Heard]:
     """A merged lead forwards to its survivor; Hull is told about both, and waiting accounts are looked at again."""
     link = links.mark_merged(connector, source, survivor)
-    Link.objects.get_or_create(
-        connector=connector, object_type=ObjectType.LEAD, close_id=survivor
-    )
+    Link.objects.get_or_create(connector=connector, object_type=ObjectType.LEAD, close_id=survivor)
     if link.hull_id:
-        mine = Change.objects.filter(
-            connector=connector, direction=Direction.OUTBOUND, family=link.hull_id
-        )
-        mine.filter(state=Change.State.DONE).update(
-            state=Change.State.PENDING, not_before=now
-        )
+        mine = Change.objects.filter(connector=connector, direction=Direction.OUTBOUND, family=link.hull_id)
+        mine.filter(state=Change.State.DONE).update(state=Change.State.PENDING, not_before=now)
     loser = Heard(
         ObjectType.LEAD,
         source,
@@ -259,26 +205,18 @@ def _item(
     event: CloseEvent,
     settings: SyncSettings,
 ) -> Heard:
-    ours = (
-        event.api_key_id is not None and event.api_key_id == settings.close_api_key_id
-    )
+    ours = event.api_key_id is not None and event.api_key_id == settings.close_api_key_id
     payload = {
         "action": action,
         "ours": ours,
         "read": action == UPSERT and event.data is None,
     }
     label = str((event.data or event.previous_data).get("name") or "")
-    return Heard(
-        object_type, close_id, payload, event.lead_id or "", label, event.date_updated
-    )
+    return Heard(object_type, close_id, payload, event.lead_id or "", label, event.date_updated)
 
 
 def _seen(event: CloseEvent) -> list[Seen]:
-    if (
-        event.data is None
-        or event.action == "deleted"
-        or event.object_type not in _OBJECTS
-    ):
+    if event.data is None or event.action == "deleted" or event.object_type not in _OBJECTS:
         return []
     if event.object_type == "lead":
         return [seen_lead(parse_lead(event.data))]
@@ -300,79 +238,24 @@ def heard_again(link: Link) -> Heard:
 # ── Drain ────────────────────────────────────────────────────────────────────────────────────────
 
 
-@dataclass(slots=True)
-class Drain:
-    """What the steps of one drain share."""
-
-    connector: Connector
-    remotes: setup.Remotes
-    settings: SyncSettings
-    run: Run
-    clock: Clock
-    jitter: Callable[[], float] = random.random
-
-
 def drain(
-    connector: Connector,
-    *,
-    trigger: str,
-    clock: Clock,
-    dry_run: bool = False,
-    owner: str = "drain",
-) -> Run | None:
+    connector: Connector, *, trigger: str, clock: Clock, dry_run: bool = False, owner: str = "drain",
+    watch: Watch = nobody_watches,
+) -> Run | None:  # fmt: skip
     """Tell Hull everything that is due. None when another drain has the lane or the connector is stopped."""
-    if not connector.is_active:
-        return None
-    with lane.leased(connector, Direction.INBOUND, owner=owner, clock=clock) as lease:
-        if lease is None or not lane.is_due(connector, Direction.INBOUND, now=clock()):
-            return None
-        run = recording.start_run(
-            connector,
-            Run.Kind.DRAIN,
-            Direction.INBOUND,
-            trigger,
-            now=clock(),
-            dry_run=dry_run,
-        )
-        return _drain(connector, run, lease, clock, dry_run)
+    return run_drain(
+        connector,
+        Direction.INBOUND,
+        _slice,
+        trigger=trigger,
+        clock=clock,
+        dry_run=dry_run,
+        owner=owner,
+        watch=watch,
+    )
 
 
-def _drain(
-    connector: Connector, run: Run, lease: lane.Lease, clock: Clock, dry_run: bool
-) -> Run:
-    remotes = None
-    try:
-        remotes = setup.connect(connector, clock=clock, dry_run=dry_run)
-        settings = setup.prepare(connector, remotes, now=clock())
-        _slices(Drain(connector, remotes, settings, run, clock), lease)
-    except ConfigurationError as error:
-        connector.pause(error.message, now=clock())
-        return recording.finish_run(
-            run, remotes, now=clock(), message=error.message, stopped=True
-        )
-    except SyncError as error:
-        return recording.finish_run(
-            run, remotes, now=clock(), message=error.message, stopped=True
-        )
-    return recording.finish_run(run, remotes, now=clock())
-
-
-def _slices(work: Drain, lease: lane.Lease) -> None:
-    if work.run.dry_run:
-        return _slice(
-            work,
-            lane.claim(
-                work.connector, Direction.INBOUND, now=work.clock(), limit=100_000
-            ),
-        )
-    while changes := lane.claim(work.connector, Direction.INBOUND, now=work.clock()):
-        _slice(work, changes)
-        if not lease.renew():
-            return
-    return
-
-
-def _slice(work: Drain, changes: Sequence[Change]) -> None:
+def _slice(work: Work, changes: Sequence[Change]) -> None:
     unread, failed = _read_missing(work, changes)
     ready = [change for change in changes if change.pk not in unread]
     inputs = load_inbound_inputs(work.connector, ready, now=work.clock())
@@ -395,16 +278,12 @@ def _slice(work: Drain, changes: Sequence[Change]) -> None:
     return None
 
 
-def _read_missing(
-    work: Drain, changes: Sequence[Change]
-) -> tuple[set[int], list[Verdict]]:
+def _read_missing(work: Work, changes: Sequence[Change]) -> tuple[set[int], list[Verdict]]:
     """Read the records whose events told no data; what is gone by now counts as deleted."""
     missing = [change for change in changes if change.payload.get("read")]
     failed: list[Verdict] = []
     unread: set[int] = set()
-    for change, seen, error in apply.in_parallel(
-        lambda change: _read_one(work, change), missing
-    ):
+    for change, seen, error in apply.in_parallel(lambda change: _read_one(work, change), missing):
         if seen:
             with transaction.atomic():
                 links.remember(work.connector, [seen], work.settings)
@@ -424,23 +303,17 @@ def _read_missing(
                 change=change,
             )
             failed.append(
-                recording.verdict_of_error(
-                    verdict, error, change, now=work.clock(), jitter=work.jitter()
-                )
+                recording.verdict_of_error(verdict, error, change, now=work.clock(), jitter=work.jitter())
             )
             unread.add(change.pk)
     return unread, failed
 
 
-def _read_one(
-    work: Drain, change: Change
-) -> tuple[Change, Seen | None, SyncError | None]:
+def _read_one(work: Work, change: Change) -> tuple[Change, Seen | None, SyncError | None]:
     try:
         return (
             change,
-            apply.read_record(
-                ObjectType(change.object_type), change.key, work.remotes.close
-            ),
+            apply.read_record(ObjectType(change.object_type), change.key, work.remotes.close),
             None,
         )
     except SyncError as error:
@@ -448,7 +321,7 @@ def _read_one(
 
 
 def _record(
-    work: Drain, inputs: InboundInputs, decisions: Sequence[InboundDecision], refused: Sequence[InboundDecision],
+    work: Work, inputs: InboundInputs, decisions: Sequence[InboundDecision], refused: Sequence[InboundDecision],
     error: SyncError | None, verdicts: list[Verdict],
 ) -> None:  # fmt: skip
     now = work.clock()

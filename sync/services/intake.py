@@ -37,9 +37,7 @@ class Accepted:
     problems: list[str] = field(default_factory=list)
 
 
-def accept_notification(
-    connector: Connector, notification: Notification, *, now: datetime
-) -> Accepted:
+def accept_notification(connector: Connector, notification: Notification, *, now: datetime) -> Accepted:
     """Store a Hull notification durably. A second arrival of the same notification changes nothing.
 
     Messages that name no record are told in `problems`; the others are unharmed.
@@ -51,9 +49,7 @@ def accept_notification(
         accepted = Accepted(problems=list(notification.malformed))
         _remember_segments(connector, notification)
         heard = list(_heard_messages(notification, accepted))
-        accepted.queued, accepted.stale = queue(
-            connector, Direction.OUTBOUND, heard, now=now
-        )
+        accepted.queued, accepted.stale = queue(connector, Direction.OUTBOUND, heard, now=now)
         delivery.accepted, delivery.stale, delivery.problems = (
             accepted.queued,
             accepted.stale,
@@ -63,9 +59,7 @@ def accept_notification(
     return accepted
 
 
-def _delivery(
-    connector: Connector, notification: Notification, now: datetime
-) -> tuple[Delivery, bool]:
+def _delivery(connector: Connector, notification: Notification, now: datetime) -> tuple[Delivery, bool]:
     values = {
         "channel": notification.channel,
         "messages": len(notification.messages),
@@ -90,11 +84,7 @@ def _delivery(
 
 def _heard_messages(notification: Notification, accepted: Accepted) -> Iterable[Heard]:
     for message in newest(notification.messages):
-        heard = (
-            _heard_user(message, notification)
-            if message.user
-            else _heard_account(message, notification)
-        )
+        heard = _heard_user(message, notification) if message.user else _heard_account(message, notification)
         if heard is None:
             accepted.problems.append(
                 f"Message {message.message_id or '?'} names no record: it has no id or other identifier."
@@ -164,9 +154,7 @@ def _remember_segments(connector: Connector, notification: Notification) -> None
     told = [(kinds.ACCOUNT, segment) for segment in notification.account_segments]
     told += [(kinds.USER, segment) for segment in notification.user_segments]
     rows = [
-        HullSegment(
-            connector=connector, kind=kind, hull_id=segment.hull_id, name=segment.name
-        )
+        HullSegment(connector=connector, kind=kind, hull_id=segment.hull_id, name=segment.name)
         for kind, segment in dict.fromkeys(told)
     ]
     HullSegment.objects.bulk_create(
@@ -199,9 +187,7 @@ def queue(
         direction,
         {(item.object_type.value, item.key): item for item in fresh},
     )
-    stale = sum(
-        not _refresh(change, latest[name], now) for name, change in known.items()
-    )
+    stale = sum(not _refresh(change, latest[name], now) for name, change in known.items())
     for name, change in raced.items():
         if change.payload != dict(latest[name].payload):
             _refresh(change, latest[name], now)
@@ -220,9 +206,7 @@ def _known(
     connector: Connector, direction: Direction, latest: Mapping[tuple[str, str], Heard]
 ) -> dict[tuple[str, str], Change]:
     keys = {key for _, key in latest}
-    rows = Change.objects.select_for_update().filter(
-        connector=connector, direction=direction, key__in=keys
-    )
+    rows = Change.objects.select_for_update().filter(connector=connector, direction=direction, key__in=keys)
     return {
         (change.object_type, change.key): change
         for change in rows.order_by("pk")
@@ -230,9 +214,7 @@ def _known(
     }
 
 
-def _new_change(
-    connector: Connector, direction: Direction, item: Heard, now: datetime
-) -> Change:
+def _new_change(connector: Connector, direction: Direction, item: Heard, now: datetime) -> Change:
     return Change(
         connector=connector, direction=direction, object_type=item.object_type, key=item.key, family=item.family,
         label=item.label[:250], payload=dict(item.payload), record_at=item.at, batch=item.batch,

@@ -15,7 +15,7 @@ from sync.records import Direction
 Clock = Callable[[], datetime]
 
 LEASE = timedelta(minutes=5)
-SLICE = 200
+SLICE = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,15 +33,11 @@ class Lease:
 
 
 @contextmanager
-def leased(
-    connector: Connector, direction: Direction, *, owner: str, clock: Clock
-) -> Iterator[Lease | None]:
+def leased(connector: Connector, direction: Direction, *, owner: str, clock: Clock) -> Iterator[Lease | None]:
     """Take the lane for as long as the block runs; None when another drain has it."""
     lane, _ = Lane.objects.get_or_create(connector=connector, direction=direction)
     now = clock()
-    free = Lane.objects.filter(pk=lane.pk).filter(
-        Q(leased_until=None) | Q(leased_until__lte=now)
-    )
+    free = Lane.objects.filter(pk=lane.pk).filter(Q(leased_until=None) | Q(leased_until__lte=now))
     if free.update(leased_by=owner, leased_until=now + LEASE, nudged_at=None) != 1:
         yield None
         return
@@ -56,15 +52,11 @@ def leased(
 def wake(connector: Connector, direction: Direction, *, now: datetime) -> bool:
     """Mark a lane as having work. True when nobody was told yet, so that the caller dispatches one nudge."""
     lane, _ = Lane.objects.get_or_create(connector=connector, direction=direction)
-    unaware = Lane.objects.filter(pk=lane.pk).filter(
-        Q(nudged_at=None) | Q(nudged_at__lt=now - LEASE)
-    )
+    unaware = Lane.objects.filter(pk=lane.pk).filter(Q(nudged_at=None) | Q(nudged_at__lt=now - LEASE))
     return unaware.update(nudged_at=now) == 1
 
 
-def claim(
-    connector: Connector, direction: Direction, *, now: datetime, limit: int = SLICE
-) -> list[Change]:
+def claim(connector: Connector, direction: Direction, *, now: datetime, limit: int = SLICE) -> list[Change]:
     """Return the next due changes, oldest first, with whole families: an account and its waiting users together."""
     due = list(_due(connector, direction, now)[:limit])
     if direction is Direction.INBOUND or not due:
@@ -75,12 +67,8 @@ def claim(
 def _kin(connector: Connector, due: list[Change], now: datetime) -> list[Change]:
     """Return the other members of the families at hand: those that are due and those that wait for their account."""
     families = {change.family for change in due if change.family}
-    ready = Q(state=Change.State.WAITING) | Q(
-        state=Change.State.PENDING, not_before__lte=now
-    )
-    kin = Change.objects.filter(
-        ready, connector=connector, direction=Direction.OUTBOUND, family__in=families
-    )
+    ready = Q(state=Change.State.WAITING) | Q(state=Change.State.PENDING, not_before__lte=now)
+    kin = Change.objects.filter(ready, connector=connector, direction=Direction.OUTBOUND, family__in=families)
     return list(kin.exclude(pk__in=[change.pk for change in due]))
 
 
@@ -92,3 +80,8 @@ def _due(connector: Connector, direction: Direction, now: datetime) -> QuerySet[
 def is_due(connector: Connector, direction: Direction, *, now: datetime) -> bool:
     """Tell whether a lane has anything to do now."""
     return _due(connector, direction, now).exists()
+
+
+def count_due(connector: Connector, direction: Direction, *, now: datetime) -> int:
+    """Return how many changes of a lane are due now."""
+    return _due(connector, direction, now).count()

@@ -27,9 +27,7 @@ class Seen:
 
     @property
     def label(self) -> str:
-        return str(
-            self.fields.get("name") or self.fields.get("display_name") or self.close_id
-        )[:250]
+        return str(self.fields.get("name") or self.fields.get("display_name") or self.close_id)[:250]
 
 
 def seen_lead(lead: Lead) -> Seen:
@@ -56,9 +54,7 @@ def remember(
     _insert_missing(connector, latest)
     links = find(connector, latest)
     changed = [link for name, link in links.items() if _take_over(link, latest[name])]
-    Link.objects.bulk_update(
-        changed, ["label", "close", "close_updated_at", "parent_close_id", "updated_at"]
-    )
+    Link.objects.bulk_update(changed, ["label", "close", "close_updated_at", "parent_close_id", "updated_at"])
     index(connector, changed, settings)
     return links
 
@@ -68,15 +64,9 @@ def find(
 ) -> dict[tuple[str, str], Link]:
     """Return the links of `(object type, Close id)` pairs that exist."""
     wanted = set(names)
-    rows = Link.objects.filter(
-        connector=connector, close_id__in={close_id for _, close_id in wanted}
-    )
+    rows = Link.objects.filter(connector=connector, close_id__in={close_id for _, close_id in wanted})
     rows = rows.select_for_update().order_by("pk") if lock else rows
-    return {
-        (row.object_type, row.close_id): row
-        for row in rows
-        if (row.object_type, row.close_id) in wanted
-    }
+    return {(row.object_type, row.close_id): row for row in rows if (row.object_type, row.close_id) in wanted}
 
 
 def _insert_missing(connector: Connector, latest: dict[tuple[str, str], Seen]) -> None:
@@ -94,10 +84,7 @@ def _take_over(link: Link, item: Seen) -> bool:
     updated_at = item.updated_at
     if link.close_updated_at and updated_at and updated_at < link.close_updated_at:
         return False
-    if (
-        link.close == item.fields
-        and (link.parent_close_id or "") == item.parent_close_id
-    ):
+    if link.close == item.fields and (link.parent_close_id or "") == item.parent_close_id:
         return False
     link.close, link.label = dict(item.fields), item.label
     link.close_updated_at = updated_at or link.close_updated_at
@@ -111,9 +98,7 @@ def index(connector: Connector, links: Sequence[Link], settings: SyncSettings) -
     rows = [
         MatchKey(link=link, connector=connector, kind=kind, value=value[:320])
         for link in links
-        for kind, value in match_values(
-            link.as_known(), ObjectType(link.object_type), settings
-        )
+        for kind, value in match_values(link.as_known(), ObjectType(link.object_type), settings)
     ]
     MatchKey.objects.bulk_create(rows, ignore_conflicts=True)
 
@@ -143,13 +128,9 @@ def pair(link: Link, hull_id: str, *, now: datetime) -> None:
     link.hull_id, link.paired_at = hull_id, now
 
 
-def mark_deleted(
-    connector: Connector, object_type: str, close_id: str, *, at: datetime
-) -> Link:
+def mark_deleted(connector: Connector, object_type: str, close_id: str, *, at: datetime) -> Link:
     """Remember that a Close record is gone. It stays known, so that nothing makes it again."""
-    link, _ = Link.objects.get_or_create(
-        connector=connector, object_type=object_type, close_id=close_id
-    )
+    link, _ = Link.objects.get_or_create(connector=connector, object_type=object_type, close_id=close_id)
     if link.deleted_at is None:
         link.deleted_at = at
         link.save(update_fields=["deleted_at", "updated_at"])
@@ -159,9 +140,7 @@ def mark_deleted(
 
 def mark_merged(connector: Connector, close_id: str, survivor: str) -> Link:
     """Remember that a lead was merged into another one."""
-    link, _ = Link.objects.get_or_create(
-        connector=connector, object_type=ObjectType.LEAD, close_id=close_id
-    )
+    link, _ = Link.objects.get_or_create(connector=connector, object_type=ObjectType.LEAD, close_id=close_id)
     link.merged_into, link.deleted_at = survivor, None
     link.save(update_fields=["merged_into", "deleted_at", "updated_at"])
     MatchKey.objects.filter(link=link).delete()

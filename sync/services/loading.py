@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from sync.engine.identity import contact_emails
 from sync.engine.inbound import DELETED, MERGED, UPSERT
@@ -27,6 +27,7 @@ from sync.services.intake import stored_account, stored_user
 
 # Our clock and Close's differ a little.
 CLOCK_SKEW = timedelta(minutes=2)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 # ── Outbound ─────────────────────────────────────────────────────────────────────────────────────
@@ -48,20 +49,15 @@ def load_outbound_inputs(
     current: dict[tuple[str, str], KnownRecord] | None = None,
 ) -> OutboundInputs:
     """Return the families of some changes. `current` holds Close records that were just read."""
-    inputs = OutboundInputs(
-        changes={(change.object_type, change.key): change for change in changes}
-    )
+    inputs = OutboundInputs(changes={(change.object_type, change.key): change for change in changes})
     heard = _heard_families(connector, changes)
     finder = _Finder(connector, settings, heard, current or {})
     for account, users, batch in heard:
         lead = (
-            finder.record(ObjectType.LEAD, account.key, account, batch)
-            if account and account.key
-            else None
+            finder.record(ObjectType.LEAD, account.key, account, batch) if account and account.key else None
         )
         contacts = tuple(
-            finder.record(ObjectType.CONTACT, change.key, user, change.batch)
-            for change, user in users
+            finder.record(ObjectType.CONTACT, change.key, user, change.batch) for change, user in users
         )
         inputs.families.append(Family(lead, contacts))
     return inputs
@@ -75,15 +71,10 @@ def _heard_families(connector: Connector, changes: Sequence[Change]) -> list[_He
     for change in changes:
         grouped[change.family].append(change)
     stored = _stored_accounts(connector, grouped)
-    return [
-        _heard_family(members, stored.get(family))
-        for family, members in grouped.items()
-    ]
+    return [_heard_family(members, stored.get(family)) for family, members in grouped.items()]
 
 
-def _stored_accounts(
-    connector: Connector, families: Iterable[str]
-) -> dict[str, Change]:
+def _stored_accounts(connector: Connector, families: Iterable[str]) -> dict[str, Change]:
     """Return what was last heard of the accounts themselves, due or not."""
     rows = Change.objects.filter(
         connector=connector,
@@ -96,20 +87,14 @@ def _stored_accounts(
 
 def _heard_family(members: list[Change], stored: Change | None) -> _Heard:
     users = [change for change in members if change.object_type == ObjectType.CONTACT]
-    told = [
-        account
-        for change in users
-        if (account := stored_account(change.payload.get("account")))
-    ]
+    told = [account for change in users if (account := stored_account(change.payload.get("account")))]
     if stored and (account := stored_account(stored.payload.get("account"))):
         told.append(account)
     newest = _newest_account(told)
     pairs = [
         (
             change,
-            stored_user(
-                change.payload, newest if change.payload.get("account") else None
-            ),
+            stored_user(change.payload, newest if change.payload.get("account") else None),
         )
         for change in users
     ]
@@ -117,23 +102,16 @@ def _heard_family(members: list[Change], stored: Change | None) -> _Heard:
 
 
 def _newest_account(told: list[HullAccount]) -> HullAccount | None:
-    """Return the newest state of one account; what is told last wins a tie, segments are taken from who knows them."""
-    if not told:
-        return None
-    epoch = parse_time("1970-01-01")
-    ordered = sorted(told, key=lambda account: account.indexed_at or epoch)  # type: ignore[arg-type,return-value]  # epoch parses
-    newest = ordered[-1]
-    if newest.segment_ids is None:
-        known = next(
-            (
-                account.segment_ids
-                for account in reversed(ordered)
-                if account.segment_ids is not None
-            ),
-            None,
-        )
-        newest = HullAccount(newest.attributes, known)
-    return newest
+    """Return one account from everything that was told of it: newer attributes over older ones.
+
+    What a newer message leaves out stays as it was told before, its segments too; what is told last wins a tie.
+    """
+    attributes: dict[str, object] = {}
+    segment_ids: tuple[str, ...] | None = None
+    for account in sorted(told, key=lambda account: account.indexed_at or _EPOCH):
+        attributes |= account.attributes
+        segment_ids = segment_ids if account.segment_ids is None else account.segment_ids
+    return HullAccount(attributes, segment_ids) if told else None
 
 
 class _Finder:
@@ -154,21 +132,11 @@ class _Finder:
         )
         self._by_close_id = links.find(
             connector,
-            [
-                (ObjectType.LEAD.value, account.close_id)
-                for account in accounts
-                if account.close_id
-            ]
-            + [
-                (ObjectType.CONTACT.value, user.close_id)
-                for user in users
-                if user.close_id
-            ],
+            [(ObjectType.LEAD.value, account.close_id) for account in accounts if account.close_id]
+            + [(ObjectType.CONTACT.value, user.close_id) for user in users if user.close_id],
             lock=False,
         )
-        values = {
-            value for account in accounts if (value := identifier(account, settings))
-        }
+        values = {value for account in accounts if (value := identifier(account, settings))}
         values |= {value for user in users if (value := folded_email(user.email))}
         self._by_value = _links_by_value(connector, values)
         self._intents = _open_intents(connector)
@@ -183,16 +151,10 @@ class _Finder:
         """Return one record with its link, or with the candidates that it may be."""
         assert key is not None
         link = self._by_hull_id.get((object_type.value, key))
-        known = (
-            self._known(links.follow(self.connector, link))
-            if link
-            else self._carried(object_type, hull)
-        )
+        known = self._known(links.follow(self.connector, link)) if link else self._carried(object_type, hull)
         if known is not None:
             return OutboundRecord(key, object_type, hull, link=known, batch=batch)
-        candidates = [
-            self._known(found) for found in self._candidates(object_type, key, hull)
-        ]
+        candidates = [self._known(found) for found in self._candidates(object_type, key, hull)]
         blocked = (object_type.value, key) in self._intents
         return OutboundRecord(
             key, object_type, hull, candidates=tuple(candidates), batch=batch, create_blocked=blocked and not candidates
@@ -201,32 +163,20 @@ class _Finder:
     def _known(self, link: Link) -> KnownRecord:
         return self.current.get((link.object_type, link.close_id)) or link.as_known()
 
-    def _carried(
-        self, object_type: ObjectType, hull: HullAccount | HullUser
-    ) -> KnownRecord | None:
+    def _carried(self, object_type: ObjectType, hull: HullAccount | HullUser) -> KnownRecord | None:
         """Return the Close record that Hull itself names, seen or not, unless another Hull record has it."""
         close_id = hull.close_id
         if not close_id:
             return None
         link = self._by_close_id.get((object_type.value, close_id))
         if link is None:
-            return self.current.get((object_type.value, close_id)) or KnownRecord(
-                close_id, seen=False
-            )
+            return self.current.get((object_type.value, close_id)) or KnownRecord(close_id, seen=False)
         link = links.follow(self.connector, link)
-        return (
-            self._known(link)
-            if link.hull_id in (None, hull.key) or link.merged_into
-            else None
-        )
+        return self._known(link) if link.hull_id in (None, hull.key) or link.merged_into else None
 
-    def _candidates(
-        self, object_type: ObjectType, key: str, hull: HullAccount | HullUser
-    ) -> list[Link]:
+    def _candidates(self, object_type: ObjectType, key: str, hull: HullAccount | HullUser) -> list[Link]:
         if isinstance(hull, HullAccount):
-            found = self._by_value.get(
-                ("identifier", identifier(hull, self.settings) or ""), []
-            )
+            found = self._by_value.get(("identifier", identifier(hull, self.settings) or ""), [])
         else:
             found = self._by_value.get(("email", folded_email(hull.email) or ""), [])
             found = self._in_own_lead(found, hull) or found
@@ -237,21 +187,15 @@ class _Finder:
         """Prefer the contacts of the user's own lead among several with the same e-mail address."""
         account_key = user.account.key if user.account else None
         lead = self._by_hull_id.get((ObjectType.LEAD.value, account_key or ""))
-        return [
-            link for link in found if lead and link.parent_close_id == lead.close_id
-        ]
+        return [link for link in found if lead and link.parent_close_id == lead.close_id]
 
 
-def _links_by_hull_id(
-    connector: Connector, keys: Sequence[str]
-) -> dict[tuple[str, str], Link]:
+def _links_by_hull_id(connector: Connector, keys: Sequence[str]) -> dict[tuple[str, str], Link]:
     rows = Link.objects.filter(connector=connector, hull_id__in=set(keys))
     return {(row.object_type, row.hull_id or ""): row for row in rows}
 
 
-def _links_by_value(
-    connector: Connector, values: set[str]
-) -> dict[tuple[str, str], list[Link]]:
+def _links_by_value(connector: Connector, values: set[str]) -> dict[tuple[str, str], list[Link]]:
     found: dict[tuple[str, str], list[Link]] = defaultdict(list)
     keys = MatchKey.objects.filter(
         connector=connector,
@@ -278,11 +222,7 @@ def _made_by(intent: Intent, connector: Connector) -> list[Link]:
     )  # fmt: skip
     parent = intent.body.get("lead_id")
     rows = rows.filter(parent_close_id=parent) if parent else rows
-    made = [
-        row
-        for row in rows
-        if (parse_time(row.close.get("date_created")) or since) >= since
-    ]
+    made = [row for row in rows if (parse_time(row.close.get("date_created")) or since) >= since]
     return made if intent.body.get("name") else []
 
 
@@ -306,13 +246,9 @@ class InboundInputs:
     links: dict[tuple[str, str], Link] = field(default_factory=dict)
 
 
-def load_inbound_inputs(
-    connector: Connector, changes: Sequence[Change], *, now: datetime
-) -> InboundInputs:
+def load_inbound_inputs(connector: Connector, changes: Sequence[Change], *, now: datetime) -> InboundInputs:
     """Return the Close records of some changes with what we know of them and of their leads."""
-    inputs = InboundInputs(
-        changes={(change.object_type, change.key): change for change in changes}
-    )
+    inputs = InboundInputs(changes={(change.object_type, change.key): change for change in changes})
     inputs.links = links.find(connector, inputs.changes, lock=False)
     parents = {
         (ObjectType.LEAD.value, link.parent_close_id)
@@ -322,14 +258,10 @@ def load_inbound_inputs(
     leads = links.find(connector, parents, lock=False)
     shared = _shared_emails(connector, inputs.links.values())
     in_flight = {object_type for object_type, _ in _open_intents(connector)}
-    for name, change in sorted(
-        inputs.changes.items(), key=lambda item: item[0][0] != ObjectType.LEAD
-    ):
+    for name, change in sorted(inputs.changes.items(), key=lambda item: item[0][0] != ObjectType.LEAD):
         link = inputs.links.get(name)
         if link is not None:
-            inputs.records.append(
-                _inbound_record(change, link, leads, shared, in_flight, now)
-            )
+            inputs.records.append(_inbound_record(change, link, leads, shared, in_flight, now))
     return inputs
 
 
@@ -361,17 +293,13 @@ def _action(change: Change, link: Link) -> str:
     return DELETED if link.deleted_at else str(change.payload.get("action") or UPSERT)
 
 
-def _shared_emails(
-    connector: Connector, rows: Iterable[Link]
-) -> dict[int, frozenset[str]]:
+def _shared_emails(connector: Connector, rows: Iterable[Link]) -> dict[int, frozenset[str]]:
     """Return, per contact, those of its addresses that an earlier contact has too."""
     contacts = [row for row in rows if row.object_type == ObjectType.CONTACT]
     addresses = {row.pk: contact_emails(row.as_known()) for row in contacts}
     wanted = {address for listed in addresses.values() for address in listed}
     owners: dict[str, int] = {}
-    keys = MatchKey.objects.filter(
-        connector=connector, kind="email", value__in=wanted, link__deleted_at=None
-    )
+    keys = MatchKey.objects.filter(connector=connector, kind="email", value__in=wanted, link__deleted_at=None)
     for key in keys.order_by("-link_id"):
         owners[key.value] = key.link_id
     return {

@@ -45,16 +45,11 @@ NAMES = (
 )  # fmt: skip
 
 
-def listed(
-    connector: Connector, name: str, *, clock: Callable[[], datetime]
-) -> tuple[list[Option], str]:
+def listed(connector: Connector, name: str, *, clock: Callable[[], datetime]) -> tuple[list[Option], str]:
     """Return a list by its name, and why it may be incomplete: Close is asked when what we know is a day old."""
     problem = ""
     try:
-        if (
-            connector.schema_read_at is None
-            or clock() - connector.schema_read_at > setup.SCHEMA_AGE
-        ):
+        if connector.schema_read_at is None or clock() - connector.schema_read_at > setup.SCHEMA_AGE:
             setup.refresh_schema(connector, setup.close_client(connector), now=clock())
     except SyncError as error:
         problem = error.message
@@ -67,8 +62,7 @@ def choices(schema: CloseSchema, name: str) -> list[Option]:
         return list(_IDENTIFIERS)
     if name == "leadstatuses":
         return [{"value": "N/A", "label": "(Use default)"}] + [
-            {"value": status.close_id, "label": status.label}
-            for status in schema.statuses
+            {"value": status.close_id, "label": status.label} for status in schema.statuses
         ]
     object_type = ObjectType.LEAD if "lead" in name else ObjectType.CONTACT
     standard = {
@@ -78,6 +72,4 @@ def choices(schema: CloseSchema, name: str) -> list[Option]:
         "fields-contact-out": _CONTACT_OUT,
     }[name]
     custom = {path: field.label for path, field in schema.fields(object_type).items()}
-    return [
-        {"value": value, "label": label} for value, label in (standard | custom).items()
-    ]
+    return [{"value": value, "label": label} for value, label in (standard | custom).items()]

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import random
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -23,120 +21,58 @@ from sync.engine.plan import (
 )
 from sync.engine.retry import is_settled
 from sync.errors import (
-    ConfigurationError,
     CredentialsError,
     NotFoundError,
-    SyncError,
     UnknownResultError,
 )
 from sync.models import Change, Connector, Cursor, Intent, Link, Run
-from sync.records import Direction, ObjectType, SyncSettings
-from sync.services import apply, backfill, inbound, lane, links, recording, setup
+from sync.records import Attributes, Direction, ObjectType
+from sync.services import apply, backfill, inbound, links, recording
 from sync.services.apply import Applied
+from sync.services.drain import Clock, Watch, Work, nobody_watches
+from sync.services.drain import drain as run_drain
 from sync.services.intake import Heard, queue
 from sync.services.loading import OutboundInputs, load_outbound_inputs
 from sync.services.recording import Verdict
 
-Clock = Callable[[], datetime]
-Jitter = Callable[[], float]
-
 # How old our knowledge of Close may be before something new is created there.
 INDEX_AGE = timedelta(minutes=2)
 
-
-@dataclass(slots=True)
-class Drain:
-    """What the steps of one drain share."""
-
-    connector: Connector
-    remotes: setup.Remotes
-    settings: SyncSettings
-    run: Run
-    clock: Clock
-    jitter: Jitter = random.random
-    writes: list[tuple[Link, HullWrite, dict[str, object]]] = field(
-        default_factory=list
-    )
+# A link, what Hull is told about it, and the attributes that Hull holds afterwards.
+_Told = tuple[Link, HullWrite, Attributes]
 
 
 def drain(
-    connector: Connector,
-    *,
-    trigger: str,
-    clock: Clock,
-    dry_run: bool = False,
-    owner: str = "drain",
-) -> Run | None:
+    connector: Connector, *, trigger: str, clock: Clock, dry_run: bool = False, owner: str = "drain",
+    watch: Watch = nobody_watches,
+) -> Run | None:  # fmt: skip
     """Carry every due outbound change out. None when another drain has the lane or the connector is stopped.
 
-    Trouble with one record never stops another. A configuration error pauses the connector, with its reason.
+    Trouble with one record never stops another. Close is read once before anything is written to it.
     """
-    if not connector.is_active:
-        return None
-    with lane.leased(connector, Direction.OUTBOUND, owner=owner, clock=clock) as lease:
-        if lease is None or not lane.is_due(connector, Direction.OUTBOUND, now=clock()):
-            return None
-        run = recording.start_run(
-            connector,
-            Run.Kind.DRAIN,
-            Direction.OUTBOUND,
-            trigger,
-            now=clock(),
-            dry_run=dry_run,
-        )
-        return _drain(connector, run, lease, clock, dry_run)
+    return run_drain(
+        connector, Direction.OUTBOUND, _slice, trigger=trigger, clock=clock, dry_run=dry_run, owner=owner,
+        watch=watch, prepare=backfill.ensure,
+    )  # fmt: skip
 
 
-def _drain(
-    connector: Connector, run: Run, lease: lane.Lease, clock: Clock, dry_run: bool
-) -> Run:
-    remotes = None
-    try:
-        remotes = setup.connect(connector, clock=clock, dry_run=dry_run)
-        settings = setup.prepare(connector, remotes, now=clock())
-        backfill.ensure(connector, remotes, settings, clock=clock)
-        _slices(Drain(connector, remotes, settings, run, clock), lease)
-    except ConfigurationError as error:
-        connector.pause(error.message, now=clock())
-        return recording.finish_run(
-            run, remotes, now=clock(), message=error.message, stopped=True
-        )
-    except SyncError as error:
-        return recording.finish_run(
-            run, remotes, now=clock(), message=error.message, stopped=True
-        )
-    return recording.finish_run(run, remotes, now=clock())
-
-
-def _slices(work: Drain, lease: lane.Lease) -> None:
-    while changes := lane.claim(work.connector, Direction.OUTBOUND, now=work.clock()):
-        if work.run.dry_run:
-            everything = lane.claim(
-                work.connector, Direction.OUTBOUND, now=work.clock(), limit=100_000
-            )
-            return _dry(work, everything)
-        _slice(work, changes)
-        if not lease.renew():
-            return
-    return
-
-
-def _slice(work: Drain, changes: Sequence[Change]) -> None:
+def _slice(work: Work, changes: Sequence[Change]) -> None:
     """Load, decide, apply and record one claim."""
+    if work.run.dry_run:
+        return _dry(work, changes)
     inputs, plans, failed = _planned(work, changes)
     _intend(work, plans)
     applied = apply.to_close(plans, work.remotes.close)
-    credentials = next(
-        (one.error for one in applied if isinstance(one.error, CredentialsError)), None
-    )
+    credentials = next((one.error for one in applied if isinstance(one.error, CredentialsError)), None)
     with transaction.atomic():
-        _record(work, inputs, [*applied, *failed])
-    _write_back(work)
+        writes = _record(work, inputs, [*applied, *failed])
+    _write_back(work, writes)
     if credentials:
         raise credentials
+    return None
 
 
-def _dry(work: Drain, changes: Sequence[Change]) -> None:
+def _dry(work: Work, changes: Sequence[Change]) -> None:
     inputs = load_outbound_inputs(work.connector, changes, work.settings)
     plans = [plan_family(family, work.settings) for family in inputs.families]
     verdicts = [
@@ -151,39 +87,26 @@ def _dry(work: Drain, changes: Sequence[Change]) -> None:
 # ── Decide ───────────────────────────────────────────────────────────────────────────────────────
 
 
-def _planned(
-    work: Drain, changes: Sequence[Change]
-) -> tuple[OutboundInputs, list[FamilyPlan], list[Applied]]:
+def _planned(work: Work, changes: Sequence[Change]) -> tuple[OutboundInputs, list[FamilyPlan], list[Applied]]:
     """Plan the families of a slice; where a list would be replaced, read the record first and plan again."""
     inputs, plans = _plan(work, changes, {})
     if _may_create(plans) and _is_index_old(work):
-        inbound.pull_events(
-            work.connector, work.remotes, work.settings, clock=work.clock
-        )
+        inbound.pull_events(work)
         _give_up_settled(work)
         inputs, plans = _plan(work, changes, {})
-    unread = [
-        decision
-        for plan in plans
-        for decision in _decisions(plan)
-        if decision.read_first
-    ]
+    unread = [decision for plan in plans for decision in _decisions(plan) if decision.read_first]
     if not unread:
         return inputs, plans, []
     current, failed = _read_first(work, unread)
     inputs, plans = _plan(work, changes, current)
-    names = {
-        (one.decision.record.object_type, one.decision.record.key) for one in failed
-    }
+    names = {(one.decision.record.object_type, one.decision.record.key) for one in failed}
     return inputs, [_without(plan, names) for plan in plans], failed
 
 
 def _plan(
-    work: Drain, changes: Sequence[Change], current: dict[tuple[str, str], KnownRecord]
+    work: Work, changes: Sequence[Change], current: dict[tuple[str, str], KnownRecord]
 ) -> tuple[OutboundInputs, list[FamilyPlan]]:
-    inputs = load_outbound_inputs(
-        work.connector, changes, work.settings, current=current
-    )
+    inputs = load_outbound_inputs(work.connector, changes, work.settings, current=current)
     return inputs, [plan_family(family, work.settings) for family in inputs.families]
 
 
@@ -212,41 +135,33 @@ def _may_create(plans: Sequence[FamilyPlan]) -> bool:
     )
 
 
-def _is_index_old(work: Drain) -> bool:
+def _is_index_old(work: Work) -> bool:
     """Tell whether Close has to be asked for news before something is created there."""
-    if Intent.objects.filter(
-        connector=work.connector, state=Intent.State.OPEN
-    ).exists():
+    if Intent.objects.filter(connector=work.connector, state=Intent.State.OPEN).exists():
         return True
-    cursor = Cursor.objects.filter(
-        connector=work.connector, stream=Cursor.Stream.EVENTS
-    ).first()
+    cursor = Cursor.objects.filter(connector=work.connector, stream=Cursor.Stream.EVENTS).first()
     read_at = cursor.read_at if cursor else None
     age = max(INDEX_AGE, 2 * timedelta(seconds=work.connector.pull_interval_seconds))
     return read_at is None or work.clock() - read_at > age
 
 
-def _give_up_settled(work: Drain) -> None:
+def _give_up_settled(work: Work) -> None:
     """Close the intents that are old enough, whose records the event log does not hold: they were not made."""
     now = work.clock()
-    for intent in Intent.objects.filter(
-        connector=work.connector, state=Intent.State.OPEN
-    ):
+    for intent in Intent.objects.filter(connector=work.connector, state=Intent.State.OPEN):
         if is_settled(intent.created_at, now):
             intent.state, intent.settled_at = Intent.State.REFUSED, now
             intent.save(update_fields=["state", "settled_at"])
 
 
 def _read_first(
-    work: Drain, unread: Sequence[Decision]
+    work: Work, unread: Sequence[Decision]
 ) -> tuple[dict[tuple[str, str], KnownRecord], list[Applied]]:
     current: dict[tuple[str, str], KnownRecord] = {}
     failed: list[Applied] = []
     read = apply.read(unread, work.remotes.close)
     with transaction.atomic():
-        rows = links.remember(
-            work.connector, [one.seen for one in read if one.seen], work.settings
-        )
+        rows = links.remember(work.connector, [one.seen for one in read if one.seen], work.settings)
     for one in read:
         name = (one.decision.record.object_type.value, one.decision.close_id or "")
         if one.seen:
@@ -261,7 +176,7 @@ def _read_first(
 # ── Apply ────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _intend(work: Drain, plans: Sequence[FamilyPlan]) -> None:
+def _intend(work: Work, plans: Sequence[FamilyPlan]) -> None:
     """Write down every POST of the slice before the first of them is sent."""
     creating = [
         decision
@@ -279,18 +194,13 @@ def _intend(work: Drain, plans: Sequence[FamilyPlan]) -> None:
     )  # fmt: skip
 
 
-def _write_back(work: Drain) -> None:
+def _write_back(work: Work, writes: Sequence[_Told]) -> None:
     """Tell Hull the new ids and what Close made of the values; what Hull does not take is sent by the inbound lane."""
-    writes, work.writes = work.writes, []
-    accepted, error = apply.to_hull(
-        [write for _, write, _ in writes], work.remotes.firehose
-    )
+    accepted, error = apply.to_hull([write for _, write, _ in writes], work.remotes.firehose)
     now = work.clock()
     for link, _, sent in writes[:accepted]:
-        link.sent, link.sent_at = sent, now
-    Link.objects.bulk_update(
-        [link for link, _, _ in writes[:accepted]], ["sent", "sent_at"]
-    )
+        link.sent, link.sent_at = dict(sent), now
+    Link.objects.bulk_update([link for link, _, _ in writes[:accepted]], ["sent", "sent_at"])
     if error:
         heard = [inbound.heard_again(link) for link, _, _ in writes[accepted:]]
         with transaction.atomic():
@@ -300,19 +210,17 @@ def _write_back(work: Drain) -> None:
 # ── Record ───────────────────────────────────────────────────────────────────────────────────────
 
 
-def _record(work: Drain, inputs: OutboundInputs, applied: Sequence[Applied]) -> None:
+def _record(work: Work, inputs: OutboundInputs, applied: Sequence[Applied]) -> list[_Told]:
     now = work.clock()
-    rows = links.remember(
-        work.connector, [one.seen for one in applied if one.seen], work.settings
-    )
-    verdicts, released = [], []
+    rows = links.remember(work.connector, [one.seen for one in applied if one.seen], work.settings)
+    verdicts, released, writes = [], [], []
     intents: dict[tuple[str, str], tuple[Intent.State, str]] = {}
     for one in applied:
         verdict = _verdict_of(work, inputs, one)
         name = (verdict.object_type.value, verdict.key)
         link = _link(work, one, rows)
         if link and not one.error:
-            _pair(work, link, one.decision, now)
+            writes += _pair(work, link, one.decision, now)
             released += [verdict.key] if verdict.object_type is ObjectType.LEAD else []
         if not isinstance(one.error, UnknownResultError):
             close_id = link.close_id if link else ""
@@ -325,6 +233,7 @@ def _record(work: Drain, inputs: OutboundInputs, applied: Sequence[Applied]) -> 
     recording.settle_intents(work.connector, intents, now=now)
     recording.record(work.run, verdicts, now=now)
     _release(work, released, now)
+    return writes
 
 
 def _matters(inputs: OutboundInputs, decision: Decision) -> bool:
@@ -333,7 +242,7 @@ def _matters(inputs: OutboundInputs, decision: Decision) -> bool:
     return name in inputs.changes or decision.verb is not None or decision.adopted
 
 
-def _link(work: Drain, one: Applied, rows: dict[tuple[str, str], Link]) -> Link | None:
+def _link(work: Work, one: Applied, rows: dict[tuple[str, str], Link]) -> Link | None:
     """Return the link of a record that Close holds, after a write or without one."""
     close_id = one.seen.close_id if one.seen else one.decision.close_id
     if not close_id or one.decision.result not in (
@@ -346,7 +255,7 @@ def _link(work: Drain, one: Applied, rows: dict[tuple[str, str], Link]) -> Link 
     return rows.get(name) or links.find(work.connector, [name]).get(name)
 
 
-def _pair(work: Drain, link: Link, decision: Decision, now: datetime) -> None:
+def _pair(work: Work, link: Link, decision: Decision, now: datetime) -> list[_Told]:
     """Store the pair and what was agreed, and prepare what Hull has to be told."""
     hull = decision.record.hull
     is_news = link.hull_id != decision.record.key
@@ -355,7 +264,7 @@ def _pair(work: Drain, link: Link, decision: Decision, now: datetime) -> None:
     if base and base != {path: link.base.get(path) for path in base}:
         link.base = link.base | base
     elif not is_news and decision.verb is None:
-        return
+        return []
     link.save(update_fields=["hull_id", "paired_at", "base", "updated_at"])
     known = link.as_known()
     if is_news and hull.close_id != link.close_id:
@@ -367,11 +276,10 @@ def _pair(work: Drain, link: Link, decision: Decision, now: datetime) -> None:
             updated_at=link.close_updated_at,
         )
     write, sent = write_back(known, decision.record.object_type, work.settings)
-    if write:
-        work.writes.append((link, write, dict(sent)))
+    return [(link, write, sent)] if write else []
 
 
-def _verdict_of(work: Drain, inputs: OutboundInputs, one: Applied) -> Verdict:
+def _verdict_of(work: Work, inputs: OutboundInputs, one: Applied) -> Verdict:
     verdict = _verdict(inputs, one.decision)
     if one.seen:
         verdict.close_id = one.seen.close_id
@@ -385,17 +293,11 @@ def _verdict_of(work: Drain, inputs: OutboundInputs, one: Applied) -> Verdict:
             one.error.message,
         )
         return verdict
-    error = (
-        UnknownResultError(one.error.message)
-        if isinstance(one.error, NotFoundError)
-        else one.error
-    )
-    return recording.verdict_of_error(
-        verdict, error, verdict.change, now=work.clock(), jitter=work.jitter()
-    )
+    error = UnknownResultError(one.error.message) if isinstance(one.error, NotFoundError) else one.error
+    return recording.verdict_of_error(verdict, error, verdict.change, now=work.clock(), jitter=work.jitter())
 
 
-def _with_retry(work: Drain, verdict: Verdict, decision: Decision) -> Verdict:
+def _with_retry(work: Work, verdict: Verdict, decision: Decision) -> Verdict:
     """A record that waits for another one's result is looked at again soon."""
     if decision.record.create_blocked and verdict.result is Result.PENDING:
         verdict.retry_at = work.clock() + timedelta(seconds=10)
@@ -412,14 +314,12 @@ def _verdict(inputs: OutboundInputs, decision: Decision) -> Verdict:
     )  # fmt: skip
 
 
-def _gone(work: Drain, decision: Decision) -> None:
+def _gone(work: Work, decision: Decision) -> None:
     """Close does not have the record any more: remember it, and let the inbound lane tell Hull."""
     now = work.clock()
     record = decision.record
     with transaction.atomic():
-        link = links.mark_deleted(
-            work.connector, record.object_type, decision.close_id or "", at=now
-        )
+        link = links.mark_deleted(work.connector, record.object_type, decision.close_id or "", at=now)
         if link.hull_id is None:
             links.pair(link, record.key, now=now)
             link.save(update_fields=["hull_id", "paired_at"])
@@ -433,7 +333,7 @@ def _gone(work: Drain, decision: Decision) -> None:
         queue(work.connector, Direction.INBOUND, [heard], now=now)
 
 
-def _release(work: Drain, keys: Sequence[str], now: datetime) -> None:
+def _release(work: Work, keys: Sequence[str], now: datetime) -> None:
     """Users that waited for these accounts are due."""
     waiting = Change.objects.filter(
         connector=work.connector, direction=Direction.OUTBOUND, family__in=keys, state=Change.State.WAITING,

@@ -74,9 +74,7 @@ def finish_run(
     run.message, run.finished_at = message, now
     run.save()
     if run.trigger == Run.Trigger.SCHEDULE and not run.considered and not message:
-        Run.objects.filter(
-            pk=run.pk
-        ).delete()  # a look that found nothing is not worth a line of history
+        Run.objects.filter(pk=run.pk).delete()  # a look that found nothing is not worth a line of history
     return run
 
 
@@ -108,9 +106,7 @@ def verdict_of_error(
 def record(run: Run, verdicts: Sequence[Verdict], *, now: datetime) -> None:
     """Write outcomes and the state of the changes behind them, in one transaction."""
     connector = run.connector
-    Outcome.objects.bulk_create(
-        [_outcome(run, verdict, connector.version, now) for verdict in verdicts]
-    )
+    Outcome.objects.bulk_create([_outcome(run, verdict, connector.version, now) for verdict in verdicts])
     for verdict in verdicts:
         if verdict.change is not None and not run.dry_run:
             _settle(verdict.change, verdict, now)
@@ -165,11 +161,7 @@ def _state(verdict: Verdict) -> Change.State:
     if verdict.result is Result.PENDING:
         return Change.State.PENDING
     is_contact = verdict.object_type is ObjectType.CONTACT
-    return (
-        Change.State.WAITING
-        if is_contact and verdict.reason in _WAITS_FOR_ACCOUNT
-        else Change.State.DONE
-    )
+    return Change.State.WAITING if is_contact and verdict.reason in _WAITS_FOR_ACCOUNT else Change.State.DONE
 
 
 def settle_intents(
@@ -180,9 +172,7 @@ def settle_intents(
 ) -> None:
     """Close intents: `(object type, key)` to the state and the Close id."""
     keys = {key for _, key in settled}
-    for intent in Intent.objects.filter(
-        connector=connector, state=Intent.State.OPEN, key__in=keys
-    ):
+    for intent in Intent.objects.filter(connector=connector, state=Intent.State.OPEN, key__in=keys):
         if (intent.object_type, intent.key) in settled:
             intent.state, intent.close_id = settled[intent.object_type, intent.key]
             intent.settled_at = now

@@ -29,9 +29,7 @@ def replay(changes: QuerySet[Change], *, now: datetime) -> int:
 def ignore(changes: QuerySet[Change], *, now: datetime) -> int:
     """Close dead letters and held changes by hand; a newer message opens them again. Returns how many moved."""
     stuck = changes.filter(state__in=[Change.State.FAILED, Change.State.HELD])
-    return stuck.update(
-        state=Change.State.IGNORED, finished_at=now, revision=F("revision") + 1
-    )
+    return stuck.update(state=Change.State.IGNORED, finished_at=now, revision=F("revision") + 1)
 
 
 def choose(change: Change, close_id: str, *, now: datetime) -> bool:
@@ -54,9 +52,7 @@ def choose(change: Change, close_id: str, *, now: datetime) -> bool:
 
 def replay_configuration_failures(connector: Connector, *, now: datetime) -> int:
     """After the configuration changed, try again what had failed because of it."""
-    return replay(
-        Change.objects.filter(connector=connector, reason="CONFIGURATION"), now=now
-    )
+    return replay(Change.objects.filter(connector=connector, reason="CONFIGURATION"), now=now)
 
 
 def resync(connector: Connector, *, now: datetime, directions: Iterable[str]) -> int:

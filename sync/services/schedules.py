@@ -29,9 +29,7 @@ def align(connector: Connector) -> None:
     tasks = {task.task: task for task in _tasks_of(connector)}
     for name in _NAMES:
         seconds = connector.pull_interval_seconds if name == "pull" else SWEEP_SECONDS
-        interval, _ = IntervalSchedule.objects.get_or_create(
-            every=seconds, period=IntervalSchedule.SECONDS
-        )
+        interval, _ = IntervalSchedule.objects.get_or_create(every=seconds, period=IntervalSchedule.SECONDS)
         path = f"sync.tasks.{name}"
         task = tasks.get(path) or PeriodicTask(task=path)
         wanted = {

@@ -62,9 +62,7 @@ class Remotes:
     hull_calls: Calls
 
 
-def connect(
-    connector: Connector, *, clock: Callable[[], datetime], dry_run: bool = False
-) -> Remotes:
+def connect(connector: Connector, *, clock: Callable[[], datetime], dry_run: bool = False) -> Remotes:
     """Return clients with the connector's credentials.
 
     Raises ConfigurationError when a credential is missing or cannot be read, or a URL is not allowed.
@@ -106,9 +104,7 @@ def close_client(
     _check_url(connector.close_api_url)
     key = api_key or connector.close_api_key.reveal()
     if not key:
-        raise CredentialsError(
-            "No Close API key is configured. Enter one on the connector."
-        )
+        raise CredentialsError("No Close API key is configured. Enter one on the connector.")
     return CloseClient(
         key,
         api_url=connector.close_api_url or CLOSE_API_URL,
@@ -188,16 +184,12 @@ def load_schema(connector: Connector) -> CloseSchema:
     )
 
 
-def refresh_schema(
-    connector: Connector, close: CloseClient, *, now: datetime
-) -> CloseIdentity:
+def refresh_schema(connector: Connector, close: CloseClient, *, now: datetime) -> CloseIdentity:
     """Read statuses and custom fields from Close, and check that the key still belongs to the same organization."""
     identity = close.me()
     _check_pin(connector, identity)
     statuses = close.lead_statuses()
-    fields = {
-        object_type: close.custom_fields(object_type) for object_type in ObjectType
-    }
+    fields = {object_type: close.custom_fields(object_type) for object_type in ObjectType}
     with transaction.atomic():
         _store_statuses(connector, statuses)
         for object_type, found in fields.items():
@@ -226,9 +218,7 @@ def _check_pin(connector: Connector, identity: CloseIdentity) -> None:
 
 
 def _store_statuses(connector: Connector, statuses: tuple[LeadStatus, ...]) -> None:
-    connector.close_statuses.exclude(
-        close_id__in=[status.close_id for status in statuses]
-    ).delete()
+    connector.close_statuses.exclude(close_id__in=[status.close_id for status in statuses]).delete()
     CloseStatus.objects.bulk_create(
         [
             CloseStatus(
@@ -252,10 +242,7 @@ def _store_fields(
     now: datetime,
 ) -> None:
     """Store definitions. A field keeps the attribute name it was first given; a removed one keeps its row."""
-    known = {
-        row.close_id: row
-        for row in connector.close_fields.filter(object_type=object_type)
-    }
+    known = {row.close_id: row for row in connector.close_fields.filter(object_type=object_type)}
     taken = {row.attribute for row in known.values()}
     for position, found in enumerate(fields):
         row = known.get(found.close_id)
@@ -272,9 +259,7 @@ def _store_fields(
         row.multiple, row.position, row.missing_since = found.multiple, position, None
         row.save()
     gone = connector.close_fields.filter(object_type=object_type, missing_since=None)
-    gone.exclude(close_id__in=[found.close_id for found in fields]).update(
-        missing_since=now
-    )
+    gone.exclude(close_id__in=[found.close_id for found in fields]).update(missing_since=now)
 
 
 # ── Trying a connector out ───────────────────────────────────────────────────────────────────────
@@ -293,9 +278,7 @@ def test_connection(connector: Connector, *, clock: Callable[[], datetime]) -> T
     sentences, is_good = [], True
     try:
         identity = refresh_schema(connector, close_client(connector), now=clock())
-        sentences.append(
-            f"Close: the key belongs to {identity.email} in “{identity.organization_name}”."
-        )
+        sentences.append(f"Close: the key belongs to {identity.email} in “{identity.organization_name}”.")
     except SyncError as error:
         is_good = False
         sentences.append(f"Close: {error.message}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 from django.core.cache import cache
 
 from sync.errors import SyncError
@@ -12,21 +14,29 @@ REMEMBER_SECONDS = 24 * 3600
 
 
 def fetch_public_key(url: str, token: str) -> str:
-    """Return the key that Hull serves for a signature's token.
+    """Return the key that Hull serves for a signature's token, as remembered or asked for now.
 
-    The address was checked against Hull's own hosts before. Raises TransientError when it does not answer.
+    The address was checked against Hull's own hosts before. Raises SyncError when it does not serve one.
     """
-    name = f"hull-public-key:{url}"
-    key = cache.get(name)
+    key = cache.get(_name(url))
     if key is None:
-        key = (
-            Transport(url, classify=error_for, timeout=(3, 5))
-            .request("POST", "", data=token, write=False)
-            .body.decode()
-        )
-        if "-----BEGIN PUBLIC KEY-----" not in key:
-            raise SyncError(
-                "The address of the signature's key does not serve a public key."
-            )
-        cache.set(name, key, REMEMBER_SECONDS)
+        key = _ask(url, token)
+        cache.set(_name(url), key, REMEMBER_SECONDS)
     return str(key)
+
+
+def forget_public_key(url: str) -> bool:
+    """Forget a remembered key, since Hull may have changed it. Returns whether one was remembered."""
+    return bool(cache.delete(_name(url)))
+
+
+def _ask(url: str, token: str) -> str:
+    answer = Transport(url, classify=error_for, timeout=(3, 5)).request("POST", "", data=token, write=False)
+    key = answer.body.decode(errors="replace")
+    if "-----BEGIN PUBLIC KEY-----" not in key:
+        raise SyncError("The address of the signature's key does not serve a public key.")
+    return key
+
+
+def _name(url: str) -> str:
+    return f"hull-public-key:{hashlib.sha256(url.encode()).hexdigest()}"

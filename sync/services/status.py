@@ -25,9 +25,7 @@ def check(connector: Connector, *, clock: Callable[[], datetime]) -> Status:
     """Find everything that is wrong with a connector, with one real call to Close."""
     found = [*_close_problems(connector, clock), *_settings_problems(connector)]
     found.sort(key=lambda problem: -_ORDER.index(problem[0]))
-    return Status(
-        found[0][0] if found else "ok", tuple(message for _, message in found)
-    )
+    return Status(found[0][0] if found else "ok", tuple(message for _, message in found))
 
 
 def publish(connector: Connector, status: Status) -> str:
@@ -39,9 +37,7 @@ def publish(connector: Connector, status: Status) -> str:
     return ""
 
 
-def _close_problems(
-    connector: Connector, clock: Callable[[], datetime]
-) -> list[tuple[str, str]]:
+def _close_problems(connector: Connector, clock: Callable[[], datetime]) -> list[tuple[str, str]]:
     if not connector.close_api_key:
         return [
             (
@@ -61,9 +57,7 @@ def _close_problems(
 def _settings_problems(connector: Connector) -> list[tuple[str, str]]:
     found = []
     if not connector.account_segments and not connector.user_segments:
-        found.append(
-            ("warning", "No segments are named, so nothing is sent from Hull to Close.")
-        )
+        found.append(("warning", "No segments are named, so nothing is sent from Hull to Close."))
     if not connector.enabled:
         found.append(("warning", "The connector is switched off."))
     if connector.paused_at:
@@ -74,8 +68,4 @@ def _settings_problems(connector: Connector) -> list[tuple[str, str]]:
             )
         )
     _, problems = setup.load_settings(connector)
-    return found + (
-        [("warning", str(problem)) for problem in problems]
-        if connector.schema_read_at
-        else []
-    )
+    return found + ([("warning", str(problem)) for problem in problems] if connector.schema_read_at else [])

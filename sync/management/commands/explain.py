@@ -16,22 +16,16 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("slug", help="the connector, for example acme-close")
-        parser.add_argument(
-            "id", help="a Hull id, a Close id, an e-mail address or a domain"
-        )
+        parser.add_argument("id", help="a Hull id, a Close id, an e-mail address or a domain")
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
     def handle(self, *args: Any, **options: Any) -> None:
         connector = queries.find_connector_by_slug(options["slug"])
         if connector is None:
-            raise CommandError(
-                f"There is no connector “{options['slug']}”.", returncode=2
-            )
+            raise CommandError(f"There is no connector “{options['slug']}”.", returncode=2)
         story = explain.tell(connector, options["id"])
         if options["json"]:
-            self.stdout.write(
-                json.dumps(explain.as_dict(story), default=str, ensure_ascii=False)
-            )
+            self.stdout.write(json.dumps(explain.as_dict(story), default=str, ensure_ascii=False))
         else:
             self.stdout.write("\n".join(lines(story)))
         if not story.is_known:
@@ -41,9 +35,7 @@ class Command(BaseCommand):
 def lines(story: explain.Story) -> list[str]:
     """Return the story as a person reads it."""
     if not story.is_known:
-        return [
-            f"Nothing is known of “{story.name}”: neither Hull nor Close has told of it yet."
-        ]
+        return [f"Nothing is known of “{story.name}”: neither Hull nor Close has told of it yet."]
     told = [story.name, "", "Pair"]
     told += [_pair(link) for link in story.links] or ["  no record in Close is known"]
     told += ["", "Queue"]

@@ -16,9 +16,11 @@ from sync import queries
 from sync.models import Connector, Run
 from sync.records import Direction
 from sync.services import inbound, outbound
+from sync.services.drain import Watch, nobody_watches
 
 # Retries that come due within this time are waited for; later ones are left to the next run and reported.
 PATIENCE = timedelta(seconds=75)
+PAUSE_AFTER_TROUBLE = timedelta(seconds=5)
 
 COUNTERS = ("created", "updated", "unchanged", "skipped", "failed", "pending")
 _ATTENTION = ("failed", "pending")
@@ -29,32 +31,22 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("slug", help="the connector, for example acme-close")
-        parser.add_argument(
-            "--inbound", action="store_true", help="only from Close to Hull"
-        )
-        parser.add_argument(
-            "--outbound", action="store_true", help="only from Hull to Close"
-        )
+        parser.add_argument("--inbound", action="store_true", help="only from Close to Hull")
+        parser.add_argument("--outbound", action="store_true", help="only from Hull to Close")
         parser.add_argument(
             "--full",
             action="store_true",
             help="read everything in Close again: the backfill",
         )
-        parser.add_argument(
-            "--dry-run", action="store_true", help="decide and record, write nothing"
-        )
+        parser.add_argument("--dry-run", action="store_true", help="decide and record, write nothing")
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
     def handle(self, *args: Any, **options: Any) -> None:
         started = time.monotonic()
         connector = _connector(options["slug"])
         directions = _directions(options)
-        runs = Session(
-            connector, directions, full=options["full"], dry_run=options["dry_run"]
-        ).run()
-        report = build_report(
-            connector, runs, directions, round(time.monotonic() - started, 3)
-        )
+        runs = Session(connector, directions, full=options["full"], dry_run=options["dry_run"]).run()
+        report = build_report(connector, runs, directions, round(time.monotonic() - started, 3))
         self.stdout.write(json.dumps(report) if options["json"] else in_words(report))
         _leave(connector, runs, report)
 
@@ -62,17 +54,11 @@ class Command(BaseCommand):
 def _connector(slug: str) -> Connector:
     connector = queries.find_connector_by_slug(slug)
     if connector is None:
-        raise CommandError(
-            f"There is no connector “{slug}”. `config export` lists them.", returncode=2
-        )
+        raise CommandError(f"There is no connector “{slug}”. `config export` lists them.", returncode=2)
     if not connector.enabled:
-        raise CommandError(
-            f"{slug} is switched off: set enabled to true first.", returncode=2
-        )
+        raise CommandError(f"{slug} is switched off: set enabled to true first.", returncode=2)
     if connector.paused_at:
-        raise CommandError(
-            f"{slug} is paused: {connector.pause_reason or 'by a person'}", returncode=2
-        )
+        raise CommandError(f"{slug} is paused: {connector.pause_reason or 'by a person'}", returncode=2)
     return connector
 
 
@@ -84,17 +70,11 @@ def _directions(options: dict[str, Any]) -> tuple[Direction, ...]:
 def _leave(connector: Connector, runs: Sequence[Run], report: dict[str, Any]) -> None:
     connector.refresh_from_db()
     if connector.paused_at:
-        raise CommandError(
-            f"{connector.slug} is paused: {connector.pause_reason}", returncode=2
-        )
+        raise CommandError(f"{connector.slug} is paused: {connector.pause_reason}", returncode=2)
     stopped = [run.message for run in runs if run.state == Run.State.STOPPED]
     if stopped and not _finished_since(runs):
         raise CommandError(stopped[-1], returncode=1)
-    if any(
-        report[direction.lower()][name]
-        for direction in Direction
-        for name in _ATTENTION
-    ):
+    if any(report[direction.lower()][name] for direction in Direction for name in _ATTENTION):
         raise SystemExit(1)
 
 
@@ -119,9 +99,11 @@ class Session:
         )
         self.trigger = trigger
         self.runs: list[Run] = []
+        self.watch: Watch = nobody_watches
 
-    def run(self) -> list[Run]:
+    def run(self, watch: Watch = nobody_watches) -> list[Run]:
         """Work until nothing is due, and return the runs in order."""
+        self.watch = watch
         deadline = timezone.now() + PATIENCE
         self._round(first=True)
         while not self.dry_run and self._wait(deadline):
@@ -136,6 +118,7 @@ class Session:
                     trigger=self.trigger,
                     clock=timezone.now,
                     full=self.full and first,
+                    watch=self.watch,
                 )
             )
         for direction, service in (
@@ -144,7 +127,7 @@ class Session:
         ):
             if direction in self.directions:
                 self._keep(
-                    service.drain(self.connector, trigger=self.trigger, clock=timezone.now, dry_run=self.dry_run, owner="command")
+                    service.drain(self.connector, trigger=self.trigger, clock=timezone.now, dry_run=self.dry_run, owner="command", watch=self.watch)
                 )  # fmt: skip
             self.connector.refresh_from_db()
 
@@ -161,9 +144,9 @@ class Session:
         if not self.connector.is_active:
             return False
         due = queries.next_due(self.connector, self.directions)
-        if due is None and self._was_stopped():
-            due = timezone.now() + timedelta(seconds=5)
-        if due is None or due > deadline or timezone.now() > deadline:
+        if (self.runs and self.runs[-1].state == Run.State.STOPPED) or self._was_stopped():
+            due = timezone.now() + PAUSE_AFTER_TROUBLE
+        if due is None or max(due, timezone.now()) > deadline:
             return False
         time.sleep(max(0.05, (due - timezone.now()).total_seconds()))
         return True
@@ -184,14 +167,8 @@ def build_report(
         calls.update(run.close_calls)
     report: dict[str, Any] = {"connector": connector.slug}
     for direction in (Direction.INBOUND, Direction.OUTBOUND):
-        counted = (
-            queries.count_results(connector, runs, direction)
-            if direction in directions
-            else {}
-        )
-        report[direction.lower()] = {
-            name: counted.get(name.upper(), 0) for name in COUNTERS
-        }
+        counted = queries.count_results(connector, runs, direction) if direction in directions else {}
+        report[direction.lower()] = {name: counted.get(name.upper(), 0) for name in COUNTERS}
         if any(run.dry_run for run in runs):
             report[direction.lower()]["dry_run"] = counted.get("DRY_RUN", 0)
     return report | {"close_calls": dict(sorted(calls.items())), "duration_s": seconds}
@@ -202,10 +179,7 @@ def in_words(report: dict[str, Any]) -> str:
     lines = [report["connector"]]
     for name, arrow in (("inbound", "Close → Hull"), ("outbound", "Hull → Close")):
         counted = (
-            ", ".join(
-                f"{count} {what}" for what, count in report[name].items() if count
-            )
-            or "nothing to do"
+            ", ".join(f"{count} {what}" for what, count in report[name].items() if count) or "nothing to do"
         )
         lines.append(f"  {arrow}  {counted}")
     total = sum(report["close_calls"].values())

@@ -12,7 +12,7 @@ from queue import Empty
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from kombu import Connection, Queue
 
 import closeconnector.celery  # noqa: F401 - registers database://
@@ -243,6 +243,15 @@ def test_a_nudge_that_was_taken_no_longer_stands_for_a_new_one(
     taken.requeue()
 
     assert body(take(consumer)) == body(take(consumer)) == [7]
+
+
+@pytest.mark.parametrize("committed", [True, False])
+def test_a_message_shares_the_fate_of_its_transaction(consumer: Connection, committed: bool) -> None:
+    with transaction.atomic(), Connection("database://") as opened:
+        publish(opened, "within")
+        transaction.set_rollback(not committed)
+
+    assert body(take(consumer)) == ("within" if committed else None)
 
 
 def test_purge_removes_what_waits(producer: Connection, consumer: Connection) -> None:

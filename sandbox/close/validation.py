@@ -1,0 +1,314 @@
+"""What Close accepts, and the words and shape in which it refuses.
+
+Object errors nest under `field-errors` by name, list errors under `errors` by stringified index. Wordings that
+nobody has recorded (phones, unknown custom fields) stand here, once.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime
+from typing import Any
+
+import phonenumbers
+from email_validator import EmailNotValidError, validate_email
+
+from sandbox.close.store import Record, Store
+
+INVALID_EMAIL = "Invalid email address."
+INVALID_URL = "Invalid URL."
+INVALID_PHONE = "Invalid phone number."  # nobody has recorded Close's wording
+NOT_A_CHOICE = "Not a valid choice."
+NO_SUCH_OBJECT = "Object does not exist."
+NO_SUCH_FIELD = "Custom field does not exist."  # nobody has recorded Close's wording
+
+REGION = "US"
+_HOST = re.compile(r"^([a-z0-9_]([a-z0-9_-]*[a-z0-9])?\.)+[a-z0-9-]{2,}\.?(:\d+)?([/?#].*)?$", re.IGNORECASE)
+_URI = re.compile(r"^[a-z][a-z0-9+.-]*://\S+$", re.IGNORECASE)
+_LISTS = {"emails": ("email", "office"), "phones": ("phone", "office"), "urls": ("url", "url")}
+_ADDRESS = ("label", "address_1", "address_2", "city", "state", "zipcode", "country")
+_CONTACT_KEYS = {
+    "name",
+    "title",
+    "emails",
+    "phones",
+    "urls",
+    "lead_id",
+    "timezone",
+    "created_by",
+    "date_created",
+}
+
+
+class Invalid(Exception):  # noqa: N818 - it is an answer of Close
+    """A 400 with Close's envelope."""
+
+    def __init__(
+        self, fields: Mapping[str, Any] | None = None, errors: list[str] | None = None, text: str = ""
+    ) -> None:
+        super().__init__(text or "invalid")
+        self.body: dict[str, Any] = (
+            {"error": text} if text else {"errors": errors or [], "field-errors": dict(fields or {})}
+        )
+
+
+def listed(errors: Mapping[int, Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the envelope of a list's errors."""
+    return {
+        "errors": {str(index): {"errors": [], "field-errors": dict(found)} for index, found in errors.items()}
+    }
+
+
+# ── Leads ────────────────────────────────────────────────────────────────────────────────────────
+
+
+def clean_lead(store: Store, body: Record) -> tuple[Record, dict[str, Any]]:
+    """Return what a lead body sets, and its field errors. Unknown keys are ignored, as in the wild."""
+    clean: Record = {}
+    errors: dict[str, Any] = {}
+    for name in ("name", "description"):
+        if name in body:
+            _try(clean, errors, name, lambda name=name: _text(body[name]))
+    if "url" in body:
+        _try(clean, errors, "url", lambda: _lead_url(body["url"]))
+    if "addresses" in body:
+        _try(clean, errors, "addresses", lambda: _addresses(body["addresses"]))
+    _clean_status(store, body, clean, errors)
+    clean_custom(store, "lead", body, clean, errors)
+    return clean, errors
+
+
+def _clean_status(store: Store, body: Record, clean: Record, errors: dict[str, Any]) -> None:
+    for key, name in (("id", "status_id"), ("label", "status")):
+        wanted = body.get(name)
+        if wanted is None:
+            continue
+        found = next((status["id"] for status in store.statuses if status[key] == wanted), None)
+        if found is None:
+            errors[name] = NO_SUCH_OBJECT
+        else:
+            clean["status_id"] = found
+
+
+def _lead_url(value: Any) -> str | None:
+    if value in (None, ""):
+        return None
+    if not isinstance(value, str) or not (_URI.match(value.strip()) or _HOST.match(value.strip())):
+        raise ValueError(INVALID_URL)
+    return value.strip()
+
+
+def _addresses(value: Any) -> list[Record]:
+    if value is None:
+        return []
+    if not isinstance(value, list) or not all(isinstance(entry, dict) for entry in value):
+        raise ValueError("Value must be of list type.")
+    cleaned = [{part: str(entry.get(part) or "") for part in _ADDRESS} for entry in value]
+    return [entry | {"label": entry["label"] or "business", "tz_ids": []} for entry in cleaned]
+
+
+# ── Contacts ─────────────────────────────────────────────────────────────────────────────────────
+
+
+def clean_contact(store: Store, body: Record) -> tuple[Record, dict[str, Any]]:
+    """Return what a contact body sets, and its field errors. Unknown keys are refused."""
+    clean: Record = {}
+    errors: dict[str, Any] = {
+        name: "Unknown field."
+        for name in body
+        if name not in _CONTACT_KEYS and not name.startswith("custom.")
+    }
+    for name in ("name", "title"):
+        if name in body:
+            _try(clean, errors, name, lambda name=name: _text(body[name], 1000))
+    for name in _LISTS:
+        if name in body:
+            _clean_list(store, name, body[name], clean, errors)
+    if body.get("lead_id") is not None:
+        if body["lead_id"] in store.leads:
+            clean["lead_id"] = body["lead_id"]
+        else:
+            errors["lead_id"] = NO_SUCH_OBJECT
+    clean_custom(store, "contact", body, clean, errors)
+    return clean, errors
+
+
+def _clean_list(store: Store, name: str, value: Any, clean: Record, errors: dict[str, Any]) -> None:
+    if value is None:
+        value = []
+    if not isinstance(value, list) or len(value) > 100:
+        errors[name] = "List is too long." if isinstance(value, list) else "Value must be of list type."
+        return
+    cleaned, refused = [], {}
+    for index, entry in enumerate(value):
+        try:
+            cleaned.append(_entry(store, name, entry))
+        except ValueError as error:
+            refused[index] = {_LISTS[name][0]: str(error)}
+    clean[name] = cleaned
+    if refused:
+        errors[name] = listed(refused)
+
+
+def _entry(store: Store, name: str, entry: Any) -> Record:
+    key, default = _LISTS[name]
+    if not isinstance(entry, dict) or not entry.get(key):
+        raise ValueError("This field is required.")
+    kind = entry.get("type") or default
+    if name == "emails":
+        return {"email": _email(store, entry[key]), "type": kind, "is_unsubscribed": False}
+    if name == "urls":
+        return {"url": _uri(entry[key]), "type": kind}
+    return _phone(entry[key]) | {"type": kind}
+
+
+def _email(store: Store, value: Any) -> str:
+    text = str(value).strip()
+    try:
+        validate_email(text, check_deliverability=False, test_environment=True)
+    except EmailNotValidError:
+        raise ValueError(INVALID_EMAIL) from None
+    if len(text) > 254 or text.lower() in store.refused_emails:
+        raise ValueError(INVALID_EMAIL)
+    return text
+
+
+def _uri(value: Any) -> str:
+    if not isinstance(value, str) or not _URI.match(value.strip()):
+        raise ValueError(INVALID_URL)
+    return value.strip()
+
+
+def _phone(value: Any) -> Record:
+    try:
+        number = phonenumbers.parse(str(value), REGION)
+    except phonenumbers.NumberParseException:
+        raise ValueError(INVALID_PHONE) from None
+    if not phonenumbers.is_possible_number(number):
+        raise ValueError(INVALID_PHONE)
+    formats = phonenumbers.PhoneNumberFormat
+    return {
+        "phone": phonenumbers.format_number(number, formats.E164),
+        "phone_formatted": phonenumbers.format_number(number, formats.INTERNATIONAL),
+        "country": phonenumbers.region_code_for_number(number),
+    }
+
+
+# ── Custom values ────────────────────────────────────────────────────────────────────────────────
+
+
+def clean_custom(store: Store, object_type: str, body: Record, clean: Record, errors: dict[str, Any]) -> None:
+    """Take over the `custom.cf_…` keys of a body, with the suffixes `.add` and `.remove` kept for the caller."""
+    for name, value in body.items():
+        if not name.startswith("custom."):
+            continue
+        field_id, _, suffix = name.removeprefix("custom.").partition(".")
+        found = store.custom_fields.get(field_id)
+        if found is None or object_type not in found["objects"] or suffix not in ("", "add", "remove"):
+            errors[name] = NO_SUCH_FIELD
+            continue
+        _try(
+            clean,
+            errors,
+            name,
+            lambda value=value, found=found, suffix=suffix: _custom(store, found, value, suffix),
+        )
+
+
+def _custom(store: Store, found: Record, value: Any, suffix: str) -> Any:
+    if value is None or (value == "" and found["type"] != "hidden"):
+        return None
+    if suffix and not found["accepts_multiple_values"]:
+        raise ValueError("Custom field does not accept multiple values.")
+    if isinstance(value, list) and not suffix:
+        if not found["accepts_multiple_values"]:
+            raise ValueError("Custom field does not accept multiple values.")
+        return list(dict.fromkeys(_one(store, found, item) for item in value))
+    cleaned = _one(store, found, value)
+    return [cleaned] if found["accepts_multiple_values"] and not suffix else cleaned
+
+
+def _one(store: Store, found: Record, value: Any) -> Any:
+    if isinstance(value, dict | list):
+        raise ValueError("Value must be of str type.")
+    return _TYPES.get(found["type"], _str)(store, found, value)
+
+
+def _str(store: Store, found: Record, value: Any) -> str:
+    if not isinstance(value, str):
+        raise ValueError("Value must be of str type.")
+    return value
+
+
+def _number(store: Store, found: Record, value: Any) -> int | float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise ValueError("Value must be of number type.")
+    return value
+
+
+def _date(store: Store, found: Record, value: Any) -> str:
+    try:
+        if len(str(value)) == 10:
+            return date.fromisoformat(str(value)).isoformat()
+        return datetime.fromisoformat(str(value).replace("Z", "+00:00")).astimezone(UTC).date().isoformat()
+    except ValueError:
+        raise ValueError("Could not parse date") from None
+
+
+def _datetime(store: Store, found: Record, value: Any) -> str:
+    try:
+        moment = datetime.fromisoformat(str(value).replace("Z", "+00:00"))
+    except ValueError:
+        raise ValueError("Could not parse datetime") from None
+    return (
+        (moment if moment.tzinfo else moment.replace(tzinfo=UTC))
+        .astimezone(UTC)
+        .isoformat(timespec="seconds")
+    )
+
+
+def _choice(store: Store, found: Record, value: Any) -> str:
+    if value not in (found["choices"] or []):
+        raise ValueError(NOT_A_CHOICE)
+    return str(value)
+
+
+def _user(store: Store, found: Record, value: Any) -> str:
+    for user in store.users.values():
+        if value in (user["id"], f"{user['first_name']} {user['last_name']}"):
+            return str(user["id"])
+    raise ValueError(NO_SUCH_OBJECT)
+
+
+def _contact(store: Store, found: Record, value: Any) -> str:
+    if value not in store.contacts:
+        raise ValueError(NO_SUCH_OBJECT)
+    return str(value)
+
+
+def _any(store: Store, found: Record, value: Any) -> Any:
+    return value
+
+
+_TYPES: dict[str, Callable[[Store, Record, Any], Any]] = {
+    "number": _number, "date": _date, "datetime": _datetime, "choices": _choice, "user": _user,
+    "contact": _contact, "hidden": _any,
+}  # fmt: skip
+
+
+def _text(value: Any, longest: int = 100_000) -> str:
+    if value is None:
+        return ""
+    if not isinstance(value, str):
+        raise ValueError("Value must be of str type.")
+    if len(value) > longest:
+        raise ValueError(f"The value must be no longer than {longest} characters.")
+    return value
+
+
+def _try(clean: Record, errors: dict[str, Any], name: str, convert: Callable[[], Any]) -> None:
+    try:
+        clean[name] = convert()
+    except ValueError as error:
+        errors[name] = str(error)

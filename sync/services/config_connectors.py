@@ -1,0 +1,82 @@
+"""A connector of the configuration file beside its row: how they differ, and how the row follows the file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sync.models import Connector
+from sync.services.config_file import GivenConnector
+from sync.services.config_secrets import placeholder
+from sync.services.config_steps import (
+    CHANGED,
+    Step,
+    differing,
+    field_steps,
+    holds_secret,
+    row_steps,
+    write_rows,
+)
+from sync.services.configuration import configuration_changed
+
+# Names in a set of changes that are no columns of the connector.
+_ELSEWHERE = ("mappings", "hull_domain")
+
+
+@dataclass(slots=True)
+class ConnectorPair:
+    """A connector of the file and its row, which is unsaved when there is none yet."""
+
+    given: GivenConnector
+    row: Connector
+
+    def steps(self) -> Iterator[Step]:
+        """Yield how the row becomes what the file says."""
+        if self.row._state.adding:
+            yield Step("create", "connector", self.given.slug)
+        else:
+            yield from field_steps("connector", self.given.slug, self.row, self._values())
+            yield from self._secret_steps()
+        for place, rows in self.given.rows.items():
+            yield from row_steps(self.row, self.given.slug, place, rows)
+
+    def write(self, also_changed: set[str], now: datetime) -> None:
+        """Save what differs, and carry out what follows from it."""
+        changed = {
+            "mappings" if step.kind == "mapping" else step.field for step in self.steps()
+        } | also_changed
+        places = [
+            place for place, rows in self.given.rows.items() if any(row_steps(self.row, "", place, rows))
+        ]
+        is_new = self.row._state.adding
+        self._take_values()
+        if is_new:
+            self.row.save()
+        elif columns := changed.difference(_ELSEWHERE):
+            self.row.save(update_fields=[*columns, "updated_at"])
+        for place in places:
+            write_rows(self.row, place, self.given.rows[place])
+        if not is_new:
+            configuration_changed(self.row, changed, now=now, keep_references=True)
+
+    def _values(self) -> dict[str, Any]:
+        """Return everything but the secrets themselves. A reference that an export writes anyway is not kept."""
+        references = {}
+        for name, secret in self.given.secrets.items():
+            reference = dict(secret.reference)
+            references[f"{name}_ref"] = {} if reference == placeholder(self.given.slug, name) else reference
+        return {**self.given.values, **references}
+
+    def _secret_steps(self) -> Iterator[Step]:
+        for name, secret in self.given.secrets.items():
+            if not holds_secret(self.row, name, secret.clear):
+                yield Step("update", "connector", self.given.slug, name, None, CHANGED)
+
+    def _take_values(self) -> None:
+        for name, value in differing(self.row, self._values()).items():
+            setattr(self.row, name, value)
+        for name, secret in self.given.secrets.items():
+            if not holds_secret(self.row, name, secret.clear):
+                setattr(self.row, name, secret.clear)

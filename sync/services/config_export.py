@@ -1,0 +1,112 @@
+"""The database as a configuration file: secrets as references, always in the same order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import yaml
+
+from accounts.models import Agency, Organization
+from sync.models import Connector, Mapping
+from sync.records import Direction, Mode, ObjectType
+from sync.services.config_secrets import placeholder
+
+
+class _OneLine(dict):
+    """A mapping that is written on one line."""
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes lists indented below their key, as people do."""
+
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
+        super().increase_indent(flow, False)
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+_Dumper.add_representer(
+    _OneLine, lambda dumper, data: dumper.represent_mapping("tag:yaml.org,2002:map", data, flow_style=True)
+)
+
+
+def export(connector: Connector | None = None) -> str:
+    """Return the file of the whole installation, or of one connector with its agency and organization."""
+    agencies = Agency.objects.order_by("slug")
+    if connector:
+        agencies = agencies.filter(organizations=connector.organization_id)
+    tree = {"agencies": [_agency(agency, connector) for agency in agencies]}
+    return yaml.dump(tree, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=10**6)
+
+
+def _agency(agency: Agency, only: Connector | None) -> dict[str, Any]:
+    organizations = agency.organizations.order_by("slug")
+    if only:
+        organizations = organizations.filter(pk=only.organization_id)
+    listed = [_organization(organization, only) for organization in organizations]
+    return {"slug": agency.slug, "name": agency.name} | _unless_empty(organizations=listed)
+
+
+def _organization(organization: Organization, only: Connector | None) -> dict[str, Any]:
+    connectors = organization.connectors.order_by("slug").prefetch_related("mappings")
+    if only:
+        connectors = connectors.filter(pk=only.pk)
+    own = {"slug": organization.slug, "name": organization.name, "hull_domain": organization.hull_domain}
+    return own | _unless_empty(connectors=[_connector(connector) for connector in connectors])
+
+
+def _connector(connector: Connector) -> dict[str, Any]:
+    close = _unless_empty(api_key=_reference(connector, "close_api_key"), api_url=connector.close_api_url)
+    return {
+        "slug": connector.slug,
+        "name": connector.name,
+        "enabled": connector.enabled,
+        "hull": {"connector_id": connector.hull_connector_id}
+        | {
+            "secret": _reference(connector, "hull_secret")
+            or _OneLine(placeholder(connector.slug, "hull_secret"))
+        }
+        | _unless_empty(api_url=connector.hull_api_url, firehose_url=connector.hull_firehose_url),
+        **_unless_empty(close=close),
+        "outbound": {
+            "account_segments": list(connector.account_segments),
+            "user_segments": list(connector.user_segments),
+        }
+        | _unless_empty(lead_status=connector.lead_status),
+        "identity": {"hull": connector.identity_hull, "close": connector.identity_close},
+        "mappings": _mappings(connector),
+    }
+
+
+def _reference(connector: Connector, name: str) -> dict[str, str]:
+    """Return where a secret is to be found; empty when there is no secret."""
+    if not getattr(connector, name):
+        return {}
+    return _OneLine(getattr(connector, f"{name}_ref") or placeholder(connector.slug, name))
+
+
+def _mappings(connector: Connector) -> dict[str, Any]:
+    """Return every list of rows, empty ones too, since an absent list would leave rows of another place alone."""
+    rows = list(connector.mappings.all())
+    return {
+        object_type.value.lower(): {
+            direction.value.lower(): list(_rows(rows, object_type, direction)) for direction in Direction
+        }
+        for object_type in ObjectType
+    }
+
+
+def _rows(rows: list[Mapping], object_type: ObjectType, direction: Direction) -> Iterator[dict[str, str]]:
+    for row in rows:
+        if (row.object_type, row.direction) != (object_type, direction):
+            continue
+        names = {"hull": row.hull, "close": row.close}
+        if direction is Direction.INBOUND:
+            names = {"close": row.close} | _unless_empty(hull=row.hull)
+        yield _OneLine(names if row.mode == Mode.ALWAYS else names | {"mode": row.mode})
+
+
+def _unless_empty(**values: Any) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value}
