@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import signal
 import subprocess
+import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from time import monotonic
@@ -14,6 +16,10 @@ STOP_WITHIN = 10.0
 STEADY_AFTER = 60.0
 LONGEST_PAUSE = 30.0
 LOOK_EVERY = 0.2
+
+LINUX = sys.platform == "linux"
+LIBC = ctypes.CDLL(None) if LINUX else None
+PR_SET_PDEATHSIG = 1
 
 
 class Child:
@@ -60,6 +66,7 @@ class Child:
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
+            preexec_fn=_end_with_parent if LINUX else None,  # noqa: PLW1509 - it makes one system call
         )
         threading.Thread(target=self._copy_output, args=(self.process.stdout,), daemon=True).start()
 
@@ -74,6 +81,12 @@ class Child:
         pause = pause_before_restart(self.early_deaths)
         self.write(f"{self.name} ended with code {code}; it starts again in {pause:.0f} s")
         self.process, self.start_at = None, now + pause
+
+
+def _end_with_parent() -> None:
+    """In the child: ask the kernel for SIGTERM should the parent be killed. Loads nothing, for it runs between fork and exec."""
+    if LIBC:
+        LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def pause_before_restart(early_deaths: int) -> float:

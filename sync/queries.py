@@ -7,9 +7,23 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
 
-from django.db.models import Count, Min, Q, QuerySet
-from django.db.models.functions import TruncHour
+from django.db.models import (
+    Case,
+    CharField,
+    Count,
+    IntegerField,
+    Min,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Value,
+    When,
+)
+from django.db.models.functions import Coalesce, TruncHour
 
 from sync.engine.plan import Result
 from sync.models import Change, Connector, Cursor, Link, Outcome, Run
@@ -58,15 +72,16 @@ def next_due(connector: Connector, directions: Iterable[Direction]) -> datetime 
 
 def outcomes_by_hour(
     connectors: QuerySet[Connector], *, now: datetime, hours: int = 24
-) -> list[dict[str, object]]:
+) -> list[dict[str, Any]]:
     """Count outcomes by hour and result, for a chart: `[{"hour", "result", "count"}]`, oldest first."""
     rows = Outcome.objects.filter(connector__in=connectors, created_at__gte=now - timedelta(hours=hours))
-    return list(
+    counted: list[dict[str, Any]] = list(
         rows.annotate(hour=TruncHour("created_at"))
         .values("hour", "result")
         .annotate(count=Count("pk"))
         .order_by("hour", "result")
-    )
+    )  # type: ignore[arg-type]  # the stubs give rows of values a type of their own
+    return counted
 
 
 def latest_outcomes(connector: Connector, keys: Iterable[str], limit: int = 10) -> list[Outcome]:
@@ -127,3 +142,108 @@ def _stuck(connector: Connector, direction: Direction) -> QuerySet[Change, tuple
     states = [Change.State.FAILED, Change.State.HELD]
     rows = Change.objects.filter(connector=connector, direction=direction, state__in=states)
     return rows.values_list("object_type", "key", "state")
+
+
+def count_reasons(runs: Iterable[Run]) -> list[tuple[str, str, str, int]]:
+    """Count the outcomes of some runs: `(direction, object, reason, count)`, the most frequent first."""
+    rows = Outcome.objects.filter(run__in=list(runs)).values_list("direction", "object_type", "reason")
+    return [(*row, count) for row, count in Counter(rows).most_common()]
+
+
+# ── How connectors are doing ─────────────────────────────────────────────────────────────────────
+
+
+class Health(StrEnum):
+    """What state a connector is in, the worst first."""
+
+    BROKEN = "BROKEN"  # a configuration error stopped it
+    UNFINISHED = "UNFINISHED"  # a credential is missing
+    ATTENTION = "ATTENTION"  # records failed or are held, or some of the mapping cannot run
+    SILENT = "SILENT"  # nobody has read Close for much longer than agreed
+    PAUSED = "PAUSED"  # by a person
+    RUNNING = "RUNNING"
+    OFF = "OFF"
+
+
+# Up to which interval how long without a reading is too long.
+_SILENCE = (
+    (90, timedelta(minutes=15)),
+    (900, timedelta(hours=3)),
+    (7200, timedelta(days=1)),
+    (2**31 - 1, timedelta(days=10)),
+)
+
+# How a person's pause begins; see `sync.services.configuration`.
+_PAUSED_BY_A_PERSON = "Paused by"
+
+
+def with_health(connectors: QuerySet[Connector], *, now: datetime) -> QuerySet[Connector]:
+    """Add to each connector its queue (`waiting`, `oldest`, `held`, `failed`), `read_at`, `health` and `severity`.
+
+    All in one query, so that lists can be sorted and filtered by it.
+    """
+    counted = connectors.annotate(
+        waiting=_count_changes(Change.State.PENDING),
+        held=_count_changes(Change.State.HELD),
+        failed=_count_changes(Change.State.FAILED),
+        oldest=Subquery(_changes_of_row(Change.State.PENDING).order_by("queued_at").values("queued_at")[:1]),
+        read_at=Subquery(_cursors_of_row().values("read_at")[:1]),
+    )
+    ranks = [When(health=health.value, then=Value(rank)) for rank, health in enumerate(Health)]
+    return counted.annotate(health=_health(now)).annotate(
+        severity=Case(*ranks, output_field=IntegerField(), default=Value(len(Health)))
+    )
+
+
+def with_last_changes(connectors: QuerySet[Connector]) -> QuerySet[Connector]:
+    """Add when each direction last wrote something: `last_outbound`, `last_inbound`."""
+    return connectors.annotate(
+        last_outbound=_last_write(Direction.OUTBOUND), last_inbound=_last_write(Direction.INBOUND)
+    )
+
+
+def count_stuck(connectors: QuerySet[Connector]) -> int:
+    """Count the changes that need a person."""
+    rows = Change.objects.filter(connector__in=connectors.values("pk"), direction__in=list(Direction))
+    return rows.stuck().count()
+
+
+def _health(now: datetime) -> Case:
+    silent = Q(read_at=None, created_at__lt=now - _SILENCE[0][1])
+    for interval, silence in _SILENCE:
+        silent |= Q(pull_interval_seconds__lte=interval, read_at__lt=now - silence)
+    cases = [
+        (Q(enabled=False), Health.OFF),
+        (Q(close_api_key="") | Q(hull_secret=""), Health.UNFINISHED),
+        (_paused_by_an_error(), Health.BROKEN),
+        (Q(paused_at__isnull=False), Health.PAUSED),
+        (Q(failed__gt=0) | Q(held__gt=0) | ~Q(problems=[]), Health.ATTENTION),
+        (silent, Health.SILENT),
+    ]
+    whens = [When(condition, then=Value(health.value)) for condition, health in cases]
+    return Case(*whens, default=Value(Health.RUNNING.value), output_field=CharField())
+
+
+def _paused_by_an_error() -> Q:
+    by_a_person = Q(pause_reason="") | Q(pause_reason__startswith=_PAUSED_BY_A_PERSON)
+    return Q(paused_at__isnull=False) & ~by_a_person
+
+
+def _changes_of_row(state: str) -> QuerySet[Change]:
+    return Change.objects.filter(connector=OuterRef("pk"), direction__in=list(Direction), state=state)
+
+
+def _cursors_of_row() -> QuerySet[Cursor]:
+    return Cursor.objects.filter(connector=OuterRef("pk"), read_at__isnull=False).order_by("-read_at")
+
+
+def _count_changes(state: str) -> Coalesce:
+    rows = _changes_of_row(state).order_by().values("connector").annotate(count=Count("pk"))
+    return Coalesce(Subquery(rows.values("count")), 0)
+
+
+def _last_write(direction: Direction) -> Subquery:
+    runs = Run.objects.filter(connector=OuterRef("pk"), direction=direction, dry_run=False)
+    wrote = runs.filter(counters__has_any_keys=[Result.CREATED.value, Result.UPDATED.value])
+    ended = wrote.order_by("-started_at").annotate(ended=Coalesce("finished_at", "started_at"))
+    return Subquery(ended.values("ended")[:1])

@@ -91,7 +91,8 @@ class Records:
 
     def merge(self, source: str, destination: str, actor: Actor) -> None:
         """Merge one lead into another: its contacts move, it disappears. Raises NotFound."""
-        _get(self.store.leads, source), _get(self.store.leads, destination)
+        for lead_id in (source, destination):
+            _get(self.store.leads, lead_id)
         meta = {"merge_source_lead_id": source, "merge_destination_lead_id": destination}
         for contact in self.contacts_of(source):
             self._patch(

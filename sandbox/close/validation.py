@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
+from functools import partial
 from typing import Any
 
 import phonenumbers
@@ -69,7 +70,7 @@ def clean_lead(store: Store, body: Record) -> tuple[Record, dict[str, Any]]:
     errors: dict[str, Any] = {}
     for name in ("name", "description"):
         if name in body:
-            _try(clean, errors, name, lambda name=name: _text(body[name]))
+            _try(clean, errors, name, partial(_text, body[name]))
     if "url" in body:
         _try(clean, errors, "url", lambda: _lead_url(body["url"]))
     if "addresses" in body:
@@ -121,7 +122,7 @@ def clean_contact(store: Store, body: Record) -> tuple[Record, dict[str, Any]]:
     }
     for name in ("name", "title"):
         if name in body:
-            _try(clean, errors, name, lambda name=name: _text(body[name], 1000))
+            _try(clean, errors, name, partial(_text, body[name], 1000))
     for name in _LISTS:
         if name in body:
             _clean_list(store, name, body[name], clean, errors)
@@ -191,7 +192,7 @@ def _phone(value: Any) -> Record:
     return {
         "phone": phonenumbers.format_number(number, formats.E164),
         "phone_formatted": phonenumbers.format_number(number, formats.INTERNATIONAL),
-        "country": phonenumbers.region_code_for_number(number),
+        "country": phonenumbers.region_code_for_number(number),  # type: ignore[no-untyped-call]  # the library is typed in part
     }
 
 
@@ -208,12 +209,7 @@ def clean_custom(store: Store, object_type: str, body: Record, clean: Record, er
         if found is None or object_type not in found["objects"] or suffix not in ("", "add", "remove"):
             errors[name] = NO_SUCH_FIELD
             continue
-        _try(
-            clean,
-            errors,
-            name,
-            lambda value=value, found=found, suffix=suffix: _custom(store, found, value, suffix),
-        )
+        _try(clean, errors, name, partial(_custom, store, found, value, suffix))
 
 
 def _custom(store: Store, found: Record, value: Any, suffix: str) -> Any:

@@ -40,7 +40,7 @@ class Webhooks:
         """Subscribe. The answer holds the signature key. Raises Invalid."""
         unknown = set(body) - {"url", "events", "verify_ssl"}
         if unknown or not isinstance(body.get("url"), str) or not isinstance(body.get("events"), list):
-            raise Invalid({name: "Unknown field." for name in unknown} or {"url": "This field is required."})
+            raise Invalid(dict.fromkeys(unknown, "Unknown field.") or {"url": "This field is required."})
         if len(self.store.webhooks) >= MOST:
             raise Invalid(text=f"An organization may have {MOST} webhook subscriptions.")
         now = self.store.bare_stamp()

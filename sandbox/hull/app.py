@@ -95,6 +95,20 @@ class HullSandbox:
         """Return what Hull would post next, as `(headers, body)`."""
         return self.notifier.take(max_messages)
 
+    def state(self) -> Record:
+        """Return everything that a later process needs to go on."""
+        return {
+            "store": self.store,
+            "notifier": self.notifier.state(),
+            "private_settings": self.private_settings,
+        }
+
+    def restore(self, state: Record) -> None:
+        """Go on with what an earlier process held."""
+        self.store = self.notifier.store = self.firehose.store = state["store"]
+        self.notifier.restore(state["notifier"])
+        self.private_settings = state["private_settings"]
+
     def fail_next(self, method: str, path: str, kind: str, times: int = 1) -> None:
         self.faults.fail_next(method, path, kind, times)
 

@@ -59,9 +59,10 @@ class Firehose:
         kind = str(payload.get("io.hull.subjectType"))
         if payload.get("sub") and kind in claims and claims[kind] is None:
             claims[kind] = {"id": payload["sub"]}
-        user = resolve(self.store, USER, claims[USER]) if claims[USER] else None
-        account = resolve(self.store, ACCOUNT, claims[ACCOUNT]) if claims[ACCOUNT] else None
-        return user, account
+        return self._resolved(USER, claims[USER]), self._resolved(ACCOUNT, claims[ACCOUNT])
+
+    def _resolved(self, kind: str, claims: Any) -> Entity | None:
+        return resolve(self.store, kind, claims) if isinstance(claims, dict) and claims else None
 
     def _apply(self, subject: Entity, kind: str, body: Record) -> bool:
         if kind == "alias" and body.get("anonymous_id"):

@@ -24,6 +24,13 @@ class Notifier:
         self._before: dict[str, Record] = {}
         self.sent = 0
 
+    def state(self) -> Record:
+        """Return what has still to be told, and what was told before."""
+        return {"pending": self._pending, "before": self._before, "sent": self.sent}
+
+    def restore(self, state: Record) -> None:
+        self._pending, self._before, self.sent = state["pending"], state["before"], state["sent"]
+
     @property
     def pending(self) -> int:
         return len(self._pending)

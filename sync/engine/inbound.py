@@ -19,11 +19,11 @@ from sync.engine.plan import (
 )
 from sync.mapping.inbound import (
     DELETED_AT,
-    GROUP,
     SET_IF_NULL,
     build_attributes,
     changed_attributes,
 )
+from sync.mapping.paths import GROUP
 from sync.records import Attributes, ObjectType, SyncSettings
 
 DELETED = "deleted"

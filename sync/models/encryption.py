@@ -7,7 +7,7 @@ cannot be decrypted therefore loads like any other and fails alone, with its rea
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
@@ -78,7 +78,13 @@ class Secret:
     __repr__ = __str__
 
 
-class EncryptedField(models.TextField):  # type: ignore[type-arg]  # the stubs cannot express Secret <-> str
+if TYPE_CHECKING:
+    _TextField = models.TextField[Any, Secret]
+else:
+    _TextField = models.TextField
+
+
+class EncryptedField(_TextField):
     """Stores a `Secret`. Assigning a text encrypts it; dumps and forms never see clear text."""
 
     def from_db_value(self, value: str | None, expression: Any, connection: Any) -> Secret:

@@ -31,7 +31,7 @@ class Link(models.Model):
     connector = models.ForeignKey(Connector, on_delete=models.CASCADE, related_name="links")
     object_type = models.CharField("object", max_length=7, choices=choices(ObjectType))
     close_id = models.CharField("Close id", max_length=120)
-    hull_id = models.CharField("Hull id", max_length=250, null=True, blank=True)  # noqa: DJ001 - NULLs are not unique to each other, empty texts are
+    hull_id = models.CharField("Hull id", max_length=250, null=True, blank=True)
     parent_close_id = models.CharField("lead id", max_length=120, blank=True)
     label = models.CharField(max_length=250, blank=True)
     close = models.JSONField(default=dict)

@@ -128,7 +128,7 @@ class _Finder:
         accounts = [account for account, _, _ in heard if account]
         users = [user for _, pairs, _ in heard for _, user in pairs]
         self._by_hull_id = _links_by_hull_id(
-            connector, [record.key for record in (*accounts, *users) if record.key]
+            connector, [key for key in (*(one.key for one in accounts), *(one.key for one in users)) if key]
         )
         self._by_close_id = links.find(
             connector,

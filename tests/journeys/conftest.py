@@ -30,5 +30,3 @@ def _session(close: CloseSandbox, hull: HullSandbox) -> requests.Session:
     session.mount("http://hull.sandbox", SandboxAdapter(hull))
     session.mount("http://localhost", SandboxAdapter(hull))
     return session
-
-

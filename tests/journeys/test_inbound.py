@@ -147,7 +147,9 @@ def test_a_deleted_lead_is_marked_in_hull(world: World) -> None:
 
 def test_two_contacts_with_one_address_stay_two_people(world: World) -> None:
     shared = {"emails": [{"email": "info@bluth.com", "type": "office"}]}
-    world.close.rep_create_lead(BLUTH | {"contacts": [{"name": "Gob"} | shared, {"name": "Michael"} | shared]})
+    world.close.rep_create_lead(
+        BLUTH | {"contacts": [{"name": "Gob"} | shared, {"name": "Michael"} | shared]}
+    )
 
     world.settle()
 

@@ -104,7 +104,9 @@ def test_users_wait_for_their_account_to_enter_a_segment(world: World) -> None:
 
 
 def test_one_user_without_an_account_harms_no_other(world: World) -> None:
-    world.notify("user:update", [world.user_message(None, id="u-lost", name="Lost"), world.user_message(ACME, **ADA)])
+    world.notify(
+        "user:update", [world.user_message(None, id="u-lost", name="Lost"), world.user_message(ACME, **ADA)]
+    )
 
     world.settle()
 
@@ -179,7 +181,9 @@ def test_a_reps_entries_in_a_list_stay(world: World) -> None:
 
 
 def test_modes_say_when_hull_may_replace_what_close_holds(world: World) -> None:
-    world.connector.mappings.filter(object_type="LEAD", direction="OUTBOUND", close="description").update(mode="if_empty")
+    world.connector.mappings.filter(object_type="LEAD", direction="OUTBOUND", close="description").update(
+        mode="if_empty"
+    )
     filled = world.close.rep_create_lead({"name": "Acme", "url": "acme.com", "description": "a rep's words"})
 
     world.tell_account(**ACME, description="Hull's words")
@@ -257,7 +261,9 @@ def test_a_notification_that_comes_twice_is_stored_once(world: World) -> None:
 
 
 def test_hundred_new_accounts_become_hundred_leads(world: World) -> None:
-    accounts = [world.account_message(id=f"a-{n}", name=f"Company {n}", domain=f"c{n}.com") for n in range(100)]
+    accounts = [
+        world.account_message(id=f"a-{n}", name=f"Company {n}", domain=f"c{n}.com") for n in range(100)
+    ]
     world.notify("account:update", accounts)
 
     world.settle()

@@ -18,7 +18,9 @@ def wait(world: World, **amount: float) -> None:
     world.settle()
 
 
-@pytest.mark.parametrize("kind", ["drop_after", "timeout_after", "status_after:500", "drop_before", "status:502", "html"])
+@pytest.mark.parametrize(
+    "kind", ["drop_after", "timeout_after", "status_after:500", "drop_before", "status:502", "html"]
+)
 def test_a_lead_whose_answer_got_lost_is_made_once(world: World, kind: str) -> None:
     world.close.fail_next("POST", "/lead/", kind)
     world.tell_user(ACME, **ADA)
@@ -47,7 +49,9 @@ def test_a_contact_whose_answer_got_lost_is_made_once(world: World, kind: str) -
     assert world.told("u-noname")["closeio/id"] == world.contact("No Mail")["id"]
 
 
-@pytest.mark.parametrize("kind", ["status:429", "status:503", "status:500", "drop_before", "timeout_after", "html"])
+@pytest.mark.parametrize(
+    "kind", ["status:429", "status:503", "status:500", "drop_before", "timeout_after", "html"]
+)
 def test_an_update_that_failed_is_made_later(world: World, kind: str) -> None:
     world.tell_account(**ACME, description="before")
     world.settle()

@@ -115,7 +115,10 @@ class World:
         while batch := self.hull.take_notifications():
             for headers, body in batch:
                 answer = self.browser.post(
-                    "/smart-notifier", json.dumps(body), content_type="application/json", headers=dict(headers)
+                    "/smart-notifier",
+                    json.dumps(body),
+                    content_type="application/json",
+                    headers=dict(headers),
                 )
                 assert answer.status_code == 200, answer.content
                 delivered += 1
@@ -168,7 +171,9 @@ class World:
 def make_connector(**values: Any) -> Connector:
     """Make a connector with the usual mapping."""
     agency = Agency.objects.create(slug="northwind", name="Northwind Growth")
-    organization = Organization.objects.create(agency=agency, slug="acme", name="Acme", hull_domain=ORGANIZATION)
+    organization = Organization.objects.create(
+        agency=agency, slug="acme", name="Acme", hull_domain=ORGANIZATION
+    )
     connector = Connector.objects.create(
         **{
             "organization": organization, "slug": "acme-close", "name": "Acme to Close", "hull_connector_id": HULL_ID,

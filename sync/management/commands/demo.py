@@ -158,7 +158,9 @@ class Demo:
         session = Session(connector, (Direction.INBOUND, Direction.OUTBOUND))
         with _bar(self.console) as bar:
             runs = session.run(watch=_watcher(bar, title))
-        return build_report(connector, runs, tuple(Direction), round(time.monotonic() - started, 1))
+        return build_report(connector, runs, tuple(Direction), round(time.monotonic() - started, 1)) | {
+            "runs": runs
+        }
 
     def _edits(self, connector: Connector) -> bool:
         """A rep's edit in Close and an attribute change in Hull, each seen to arrive on the other side."""
@@ -175,7 +177,7 @@ class Demo:
         self.console.print(f"\n[bold]A rep writes on the lead “{link.label}” in Close:[/bold] {note}")
         _post(f"{self.places.close}/_sandbox/rep/lead/{link.close_id}", {"description": note})
         self._sync(connector, "From Close to Hull")
-        account = _data(self.places.hull, "accounts")[link.hull_id]
+        account = _data(self.places.hull, "accounts")[str(link.hull_id)]
         self.console.print(
             f"  the account in Hull now has closeio/description = {account.get('closeio/description')}"
         )
@@ -205,7 +207,7 @@ def report_lines(connector: Connector, first: dict[str, Any], second: dict[str, 
         lines.append(
             f"  {arrow}  " + ", ".join(f"{counted[what]} {what}" for what in counted if counted[what])
         )
-    lines += [f"  {count:>4} {words}" for count, words in queries.outcomes_in_words(connector)]
+    lines += [f"  {count:>5} {words}" for count, words in in_words(queries.count_reasons(first["runs"]))]
     written = sum(second[name][what] for name in ("inbound", "outbound") for what in ("created", "updated"))
     calls = sum(first["close_calls"].values())
     lines.append(f"  {calls} calls to Close in {first['duration_s']:.1f} s")
@@ -213,6 +215,33 @@ def report_lines(connector: Connector, first: dict[str, Any], second: dict[str, 
         f"  The second sync wrote {written or 'nothing'}: {'both sides agree' if not written else 'look at the outcomes'}."
     )
     return lines
+
+
+_REASONS = {
+    "NEW": "created",
+    "ADOPTED": "were there already and were linked",
+    "CHANGED": "updated",
+    "IN_SYNC": "needed nothing",
+    "ECHO": "were our own writes coming back",
+    "PARENT_NOT_LINKED": "wait for an account in Hull",
+}
+_OBJECTS = {
+    ("INBOUND", "LEAD"): "leads told to Hull",
+    ("INBOUND", "CONTACT"): "contacts told to Hull",
+    ("OUTBOUND", "LEAD"): "accounts",
+    ("OUTBOUND", "CONTACT"): "users",
+}
+
+
+def in_words(counted: list[tuple[str, str, str, int]]) -> list[tuple[int, str]]:
+    """Return counts with what they count: `(40, "accounts: were there already and were linked")`."""
+    return [
+        (
+            count,
+            f"{_OBJECTS[direction, object_type]}: {_REASONS.get(reason, reason.replace('_', ' ').lower())}",
+        )
+        for direction, object_type, reason, count in counted
+    ]
 
 
 def _is_good(report: dict[str, Any]) -> bool:

@@ -40,10 +40,10 @@ class Served:
             "DATABASE_URL": f"sqlite:///{directory}/served.sqlite3",
             "PORT": str(self.port),
         }
-        self._manage("migrate", "--verbosity", "0").wait(120)
-        self.process = self._manage("serve")
+        self.manage("migrate", "--verbosity", "0").wait(120)
+        self.process = self.manage("serve")
 
-    def _manage(self, *arguments: str) -> subprocess.Popen[bytes]:
+    def manage(self, *arguments: str) -> subprocess.Popen[bytes]:
         command = [sys.executable, "manage.py", *arguments]
         with self.log.open("ab") as log:
             return subprocess.Popen(
@@ -86,6 +86,7 @@ def served(tmp_path: Path) -> Iterator[Served]:
     if not running.group_is_gone():
         os.killpg(running.process.pid, signal.SIGKILL)
     running.process.wait(10)
+    print(running.log.read_text())  # noqa: T201 - shown when the test failed
 
 
 def test_serve_from_start_to_end(served: Served) -> None:
@@ -106,15 +107,21 @@ def test_serve_from_start_to_end(served: Served) -> None:
     assert served.said("Stopped.")
 
 
+def test_killing_it_leaves_no_orphans(served: Served) -> None:
+    wait_until(lambda: served.get("/health/live") and served.said("ready."))
+
+    served.process.kill()
+
+    served.process.wait(10)
+    wait_until(served.group_is_gone, 15)
+
+
 def test_a_taken_port_is_named(served: Served) -> None:
     wait_until(lambda: served.get("/health/live"))
-    os.killpg(served.process.pid, signal.SIGTERM)
-    assert served.process.wait(15) == 0
 
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", served.port))
-        taken.listen()
-        second = served._manage("serve")
-        assert second.wait(30) == 2
+    assert served.manage("serve").wait(30) == 2
 
     assert served.said(f"PORT {served.port} cannot be used on 127.0.0.1: Address already in use.")
+    os.kill(served.process.pid, signal.SIGTERM)
+    assert served.process.wait(15) == 0
+    wait_until(served.group_is_gone, 5)

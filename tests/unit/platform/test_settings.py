@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -96,3 +97,12 @@ def test_a_malformed_value_stops_the_worker_too() -> None:
 
     assert started.returncode == 2
     assert started.stderr == "DEBUG must be true or false.\n"
+
+
+def test_every_variable_is_documented() -> None:
+    sources = [path.read_text() for path in (ROOT / "closeconnector").rglob("*.py")]
+    read = {name for source in sources for name in re.findall(r"env\.\w+\(\s*\"([A-Z_]+)\"", source)}
+
+    documented = set(re.findall(r"^([A-Z_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
+
+    assert read == documented
