@@ -46,8 +46,8 @@ Flintlock Tools|Glasshouse Nurseries|Highfield Academy|Islay Spirits|Jetty Marin
     "\n", "|"
 ).split("|")
 _SUFFIXES = ("Labs", "Group", "Holdings", "International", "Works")
-_FIRST = "Ada Grace Alan Edsger Barbara Donald Radia Ken Margaret Linus Frances Dennis Jürgen Zoë François Søren Łucja Noël Björk Renée 花子 太郎 Olu Priya Wei Fatima Diego Ingrid Mateo Yara".split()
-_LAST = "Okafor Lindqvist Nakamura Schäfer O'Brien García Novák Haddad Petrov Silva Iyer Kowalski Dubois Ferrari Andersen Mbeki Cohen Tanaka Müller Jensen Rossi Costa Ivanova Brown Nguyen Kim Singh Ali Walker Meyer".split()
+_FIRST = "Ada Grace Alan Edsger Barbara Donald Radia Ken Margaret Linus Frances Dennis Jürgen Zoë François Søren Łucja Noël Björk Renée 花子 太郎 Olu Priya Wei Fatima Diego Ingrid Mateo Yara".split()  # noqa: SIM905 - easier to read than sixty quotes
+_LAST = "Okafor Lindqvist Nakamura Schäfer O'Brien García Novák Haddad Petrov Silva Iyer Kowalski Dubois Ferrari Andersen Mbeki Cohen Tanaka Müller Jensen Rossi Costa Ivanova Brown Nguyen Kim Singh Ali Walker Meyer".split()  # noqa: SIM905 - easier to read than sixty quotes
 _INDUSTRIES = ("Software", "Manufacturing", "Logistics", "Health", "Energy", "Finance", "Food", "Education")
 _CITIES = ("Berlin", "Lyon", "Austin", "Osaka", "Toronto", "Bergen", "São Paulo", "Nairobi")
 _TITLES = (

@@ -116,23 +116,42 @@ def find_connector_by_public_id(public_id: uuid.UUID) -> Connector | None:
 
 
 def count_results(connector: Connector, runs: Iterable[Run], direction: Direction) -> dict[str, int]:
-    """Count records by what became of them in some runs, each once, plus those that are stuck from before.
-
-    A record that was retried counts by how it ended; one that was written and then looked at again counts as
-    written.
-    """
-    ended: dict[tuple[str, str], str] = {}
-    rows = Outcome.objects.filter(run__in=list(runs), direction=direction).order_by("pk")
-    for object_type, key, result in rows.values_list("object_type", "key", "result"):
-        before = ended.get((object_type, key))
-        is_quiet = result in (Result.UNCHANGED, Result.SKIPPED)
-        ended[object_type, key] = before if before in _WRITTEN and is_quiet else result
+    """Count records by what became of them in some runs, each once, plus those that are stuck from before."""
+    ended = {
+        (object_type, key): result
+        for (way, object_type, key), (result, _) in _ends(runs).items()
+        if way == direction
+    }
     for object_type, key, state in _stuck(connector, direction):
         ended.setdefault(
-            (object_type, key),
-            Result.FAILED if state == Change.State.FAILED else Result.PENDING,
+            (object_type, key), Result.FAILED if state == Change.State.FAILED else Result.PENDING
         )
     return dict(Counter(ended.values()))
+
+
+def count_reasons(runs: Iterable[Run]) -> list[tuple[str, str, str, int]]:
+    """Count records by direction, object and reason in some runs, each once, the most frequent first."""
+    counted = Counter(
+        (way, object_type, reason) for (way, object_type, _), (_, reason) in _ends(runs).items()
+    )
+    return [(*what, count) for what, count in counted.most_common()]
+
+
+def _ends(runs: Iterable[Run]) -> dict[tuple[str, str, str], tuple[str, str]]:
+    """Return how each record ended in some runs: `(direction, object, key)` to `(result, reason)`.
+
+    A record that was retried ended as it was left; one that was written and then looked at again was written.
+    """
+    ended: dict[tuple[str, str, str], tuple[str, str]] = {}
+    rows = Outcome.objects.filter(run__in=list(runs)).order_by("pk")
+    for direction, object_type, key, result, reason in rows.values_list(
+        "direction", "object_type", "key", "result", "reason"
+    ):
+        record = (direction, object_type, key)
+        was_written = record in ended and ended[record][0] in _WRITTEN
+        if not (was_written and result in (Result.UNCHANGED, Result.SKIPPED)):
+            ended[record] = (result, reason)
+    return ended
 
 
 _WRITTEN = (Result.CREATED, Result.UPDATED)
@@ -142,12 +161,6 @@ def _stuck(connector: Connector, direction: Direction) -> QuerySet[Change, tuple
     states = [Change.State.FAILED, Change.State.HELD]
     rows = Change.objects.filter(connector=connector, direction=direction, state__in=states)
     return rows.values_list("object_type", "key", "state")
-
-
-def count_reasons(runs: Iterable[Run]) -> list[tuple[str, str, str, int]]:
-    """Count the outcomes of some runs: `(direction, object, reason, count)`, the most frequent first."""
-    rows = Outcome.objects.filter(run__in=list(runs)).values_list("direction", "object_type", "reason")
-    return [(*row, count) for row, count in Counter(rows).most_common()]
 
 
 # ── How connectors are doing ─────────────────────────────────────────────────────────────────────

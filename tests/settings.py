@@ -23,3 +23,8 @@ if "sqlite" in DATABASES["default"]["ENGINE"]:  # noqa: F405
     DATABASES["default"]["TEST"] = {"NAME": str(SCRATCH / "test.sqlite3")}  # noqa: F405
 else:
     DATABASES["default"]["TEST"] = {"NAME": f"test_close_connector_{os.getpid()}"}  # noqa: F405
+
+# Journeys over real processes share a broker with them: WORLD=processes, see tests/journeys/conftest.py.
+if os.environ.get("WORLD") == "processes":
+    CELERY_BROKER_URL = os.environ.get("TEST_BROKER_URL", "redis://127.0.0.1:6379/14")
+    CELERY_BROKER_TRANSPORT_OPTIONS = backends.broker_options(CELERY_BROKER_URL)  # noqa: F405

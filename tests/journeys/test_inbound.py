@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.journeys.world import World, map_rows
 
 BLUTH = {
@@ -107,6 +109,7 @@ def test_a_second_full_read_tells_hull_nothing(world: World) -> None:
     assert len(world.hull.firehose_messages) == messages
 
 
+@pytest.mark.inline(reason="counts every request; the scheduler reads Close meanwhile")
 def test_a_pull_with_nothing_new_costs_one_call(world: World) -> None:
     world.close.rep_create_lead(BLUTH)
     world.settle()

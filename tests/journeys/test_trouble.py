@@ -7,6 +7,8 @@ import pytest
 from sync.models import Change, Run
 from tests.journeys.world import World
 
+pytestmark = pytest.mark.inline(reason="moves the clock, to see what is tried again and when")
+
 ACME = {"id": "a-acme", "name": "Acme", "domain": "acme.com"}
 ADA = {"id": "u-ada", "name": "Ada Example", "email": "ada@acme.com"}
 BOB = {"id": "u-bob", "name": "Bob Example", "email": "bob@acme.com"}

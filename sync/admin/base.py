@@ -1,0 +1,67 @@
+"""What the admin pages of the sync app share: scoping by the connector, and lists of history."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from unfold.contrib.filters.admin import RelatedDropdownFilter
+from unfold.paginator import InfinitePaginator
+
+from accounts.access import organizations_visible_to
+from accounts.admin.scoped import ReadOnlyMixin, ScopedAdmin, principal_of
+from sync.admin.words import DIRECTIONS, OBJECTS
+from sync.models import Connector
+
+
+class ConnectorFilter(RelatedDropdownFilter):
+    """Offers the connectors that the user may see, and no other tenant's names."""
+
+    def field_choices(self, field: Any, request: HttpRequest, model_admin: Any) -> list[tuple[Any, str]]:
+        return [(row.pk, str(row)) for row in visible_connectors(request).order_by("name")]
+
+
+class ConnectorScopedAdmin(ScopedAdmin):
+    """Records of a connector."""
+
+    organization_path = "connector__organization"
+    list_select_related: tuple[str, ...] = ("connector",)
+    list_filter_submit = True
+    list_fullwidth = True
+    list_per_page = 50
+    show_full_result_count = False
+
+    def what(self, obj: Any) -> str:
+        """Say what a record is and which way it goes."""
+        return f"{OBJECTS[obj.object_type]}, {DIRECTIONS[obj.direction]}"
+
+    what.short_description = "What"  # type: ignore[attr-defined]  # how the admin names a column
+
+
+class HistoryAdmin(ReadOnlyMixin, ConnectorScopedAdmin):
+    """What happened: looked at and never edited, in lists too long to count."""
+
+    paginator = InfinitePaginator
+    list_disable_select_all = True
+    ordering: Any = ("-pk",)
+
+
+def visible_connectors(request: HttpRequest) -> QuerySet[Connector]:
+    """Return the connectors of the organizations that the user may look at."""
+    return Connector.objects.filter(
+        organization__in=organizations_visible_to(principal_of(request)).values("pk")
+    )
+
+
+def redirect(request: HttpRequest, address: str) -> HttpResponse:
+    """Go to an address after an action, from a dialog of the page or from a plain form."""
+    if request.headers.get("HX-Request"):
+        return HttpResponse(headers={"HX-Redirect": address})
+    return HttpResponseRedirect(address)
+
+
+def change_page(obj: Model) -> str:
+    """Return the address of a record's own page."""
+    return reverse(f"admin:{obj._meta.app_label}_{obj._meta.model_name}_change", args=[obj.pk])

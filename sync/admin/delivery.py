@@ -1,0 +1,45 @@
+"""Deliveries: the requests that came in from Hull and Close."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.utils.safestring import SafeString
+from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter
+from unfold.decorators import display
+
+from sync.admin import cells
+from sync.admin.base import ConnectorFilter, HistoryAdmin
+from sync.models import Delivery
+
+
+@admin.register(Delivery)
+class DeliveryAdmin(HistoryAdmin):
+    """The newest first."""
+
+    list_display = ("received", "source", "channel", "messages", "accepted", "stale", "repeats", "problems_shown", "connector")  # fmt: skip
+    list_filter = (
+        ("connector", ConnectorFilter),
+        ("source", ChoicesDropdownFilter),
+        ("received_at", RangeDateTimeFilter),
+    )
+    search_fields = ("key", "channel")
+    fieldsets = (
+        (
+            None,
+            {
+                "description": "One received request; its key makes a second arrival harmless.",
+                "fields": (
+                    "connector", "source", "key", "channel", "received_at", "messages", "accepted", "stale", "repeats",
+                    "problems_shown",
+                ),
+            },
+        ),
+    )  # fmt: skip
+
+    @display(description="Received", ordering="pk")
+    def received(self, delivery: Delivery) -> SafeString:
+        return cells.ago(delivery.received_at)
+
+    @display(description="Problems")
+    def problems_shown(self, delivery: Delivery) -> SafeString:
+        return cells.stacked_plainly(delivery.problems) or SafeString(cells.NOTHING)

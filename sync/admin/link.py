@@ -1,0 +1,131 @@
+"""Links: what is known of each Close record, and the Hull record it is paired with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.utils.safestring import SafeString
+from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter
+from unfold.decorators import display
+
+from sync.admin import cells, story
+from sync.admin.base import ConnectorFilter, HistoryAdmin
+from sync.admin.words import OBJECTS
+from sync.models import CloseField, Link
+from sync.records import ObjectType
+
+
+class PairFilter(DropdownFilter):
+    """Paired, only in Close, deleted, merged."""
+
+    title = "pair"
+    parameter_name = "pair"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [("paired", "Paired"), ("alone", "Only in Close"), ("deleted", "Deleted in Close"), ("merged", "Merged")]  # fmt: skip
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Link]) -> QuerySet[Link]:
+        narrowed = {
+            "paired": queryset.filter(hull_id__isnull=False, deleted_at=None, merged_into=""),
+            "alone": queryset.filter(hull_id=None, deleted_at=None, merged_into=""),
+            "deleted": queryset.filter(deleted_at__isnull=False),
+            "merged": queryset.exclude(merged_into=""),
+        }
+        return narrowed.get(str(self.value()), queryset)
+
+
+@admin.register(Link)
+class LinkAdmin(HistoryAdmin):
+    """Both sides of a pair; the page shows them next to each other."""
+
+    list_display = (
+        "record",
+        "state_shown",
+        "object_shown",
+        "in_close",
+        "hull_id",
+        "told_hull",
+        "connector_shown",
+    )
+    list_filter = (PairFilter, ("connector", ConnectorFilter), ("object_type", ChoicesDropdownFilter))
+    search_fields = ("label", "close_id", "hull_id")
+    search_help_text = "Name, Close id or Hull id"
+    change_form_outer_after_template = "sync/admin/change.html"
+    fieldsets = (
+        (
+            None,
+            {
+                "description": "Which record in Close goes with which record in Hull.",
+                "fields": (
+                    "record", "state_shown", "object_shown", "in_close", "hull_id", "paired_at", "close_updated_at",
+                    "told_hull", "connector",
+                ),
+            },
+        ),
+    )  # fmt: skip
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Link]:
+        return super().get_queryset(request).defer("close", "base", "sent")
+
+    @display(description="Record", ordering="label")
+    def record(self, link: Link) -> SafeString:
+        history = cells.same_record("outcome", link.connector_id, link.hull_id or link.close_id)
+        return cells.stacked(link.label or link.close_id, cells.link(history, "what happened"))
+
+    @display(description="State")
+    def state_shown(self, link: Link) -> SafeString:
+        return story.link_state(link)
+
+    @display(description="What", ordering="object_type")
+    def object_shown(self, link: Link) -> str:
+        return OBJECTS[link.object_type]
+
+    @display(description="In Close", ordering="close_id")
+    def in_close(self, link: Link) -> SafeString:
+        deep = cells.close_link(link.object_type, link.close_id, link.parent_close_id, "open")
+        return cells.stacked(link.close_id, deep)
+
+    @display(description="Hull last told", ordering="sent_at")
+    def told_hull(self, link: Link) -> SafeString:
+        return cells.ago(link.sent_at)
+
+    @display(description="Connector", ordering="connector__name")
+    def connector_shown(self, link: Link) -> SafeString:
+        address = cells.changelist("link", connector__id__exact=link.connector_id)
+        return cells.link(address, link.connector.name, "All of this connector")
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        link = self.get_object(request, object_id)
+        context = extra_context or {}
+        if link is not None:
+            context["value_tables"] = list(sides(link))
+            context["story"] = story.tell(link.connector, link.close_id, now=timezone.now())
+        return super().change_view(request, object_id, form_url, context)
+
+
+def sides(link: Link) -> Iterable[story.Table]:
+    """Yield what was last reconciled, what Close holds, and what Hull was told."""
+    fields = CloseField.objects.filter(connector=link.connector_id, object_type=link.object_type)
+    labels = {f"custom.{field.close_id}": field.label for field in fields}
+    agreed = story.Table("Last agreed, field by field", ["Close field", "From Hull", "As Close keeps it"])
+    agreed.rows = [
+        [labels.get(name, name), *(story.readable(value) for value in pair)]
+        for name, pair in sorted(link.base.items())
+    ]
+    in_close = story.Table("In Close", ["Field", "Value"])
+    hidden = ("contacts", "tasks", "opportunities")
+    in_close.rows = [
+        [labels.get(name, name), story.readable(value)]
+        for name, value in sorted(link.close.items())
+        if name not in hidden and value not in (None, "", [])
+    ]
+    told = story.Table("Told to Hull", ["Attribute", "Value"], story.pairs(link.sent))
+    told.hint = f"Set on the {'account' if link.object_type == ObjectType.LEAD else 'user'} in Hull."
+    return [table for table in (agreed, in_close, told) if table.rows]

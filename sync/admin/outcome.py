@@ -1,0 +1,97 @@
+"""Outcomes: what happened to each record, and why."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.utils.safestring import SafeString
+from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter
+from unfold.decorators import display
+
+from sync.admin import cells, story
+from sync.admin.base import ConnectorFilter, HistoryAdmin
+from sync.admin.words import reason_words
+from sync.models import Outcome
+
+
+@admin.register(Outcome)
+class OutcomeAdmin(HistoryAdmin):
+    """The newest first. Each cell leads to more of its kind: the same record, the same reason."""
+
+    list_display = ("when", "result_shown", "reason_shown", "record", "what", "written", "connector_shown")
+    list_filter = (
+        ("connector", ConnectorFilter),
+        ("result", ChoicesDropdownFilter),
+        ("reason", ChoicesDropdownFilter),
+        ("direction", ChoicesDropdownFilter),
+        ("object_type", ChoicesDropdownFilter),
+        ("created_at", RangeDateTimeFilter),
+    )
+    search_fields = ("label", "key", "hull_id", "close_id")
+    search_help_text = "Name, Hull id or Close id"
+    list_select_related = ("connector",)
+    change_form_outer_after_template = "sync/admin/story.html"
+    fieldsets = (
+        (
+            None,
+            {
+                "description": "What happened to this record, and what to do next.",
+                "fields": (
+                    "result_shown", "reason_shown", "message", "notes_shown", "written", "record", "what", "hull_id",
+                    "close_id", "when_exactly", "run", "connector", "version",
+                ),
+            },
+        ),
+    )  # fmt: skip
+
+    @display(description="When", ordering="pk")
+    def when(self, outcome: Outcome) -> SafeString:
+        return cells.ago(outcome.created_at)
+
+    @display(description="When")
+    def when_exactly(self, outcome: Outcome) -> str:
+        return f"{timezone.localtime(outcome.created_at):%Y-%m-%d %H:%M:%S %Z}"
+
+    @display(description="Result")
+    def result_shown(self, outcome: Outcome) -> SafeString:
+        return cells.result_badge(
+            outcome.result, href=cells.changelist("outcome", result__exact=outcome.result)
+        )
+
+    @display(description="Reason, and what to do")
+    def reason_shown(self, outcome: Outcome) -> SafeString:
+        words = reason_words(outcome.reason)
+        name = cells.link(cells.same_reason("outcome", outcome.reason), words.label, "All with this reason")
+        said = story.shorten(outcome.message, 200)
+        return cells.wide(cells.stacked(name, said or words.meaning, words.move))
+
+    @display(description="Record")
+    def record(self, outcome: Outcome) -> SafeString:
+        all_of_it = cells.same_record("outcome", outcome.connector_id, outcome.key)
+        name = cells.link(all_of_it, outcome.label or outcome.key, "All outcomes of this record")
+        return cells.stacked(name, cells.close_link(outcome.object_type, outcome.close_id))
+
+    @display(description="Fields written")
+    def written(self, outcome: Outcome) -> SafeString:
+        return cells.stacked(story.shorten(", ".join(outcome.fields), 120))
+
+    @display(description="Left out")
+    def notes_shown(self, outcome: Outcome) -> SafeString:
+        return cells.stacked_plainly(outcome.notes) or SafeString(cells.NOTHING)
+
+    @display(description="Connector", ordering="connector__name")
+    def connector_shown(self, outcome: Outcome) -> SafeString:
+        address = cells.changelist("outcome", connector__id__exact=outcome.connector_id)
+        return cells.link(address, outcome.connector.name, "All of this connector")
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        outcome = self.get_object(request, object_id)
+        context = extra_context or {}
+        if outcome is not None:
+            context["story"] = story.tell(outcome.connector, outcome.key, now=timezone.now())
+        return super().change_view(request, object_id, form_url, context)
