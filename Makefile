@@ -10,10 +10,11 @@ VENV := .venv
 PY := $(VENV)/bin/python
 READY := $(VENV)/.ready-$(shell cat requirements-dev.txt requirements.txt | cksum | cut -d' ' -f1)
 POSTGRES_URL ?= postgres://postgres@127.0.0.1:5432/postgres
+REDIS_URL ?= redis://127.0.0.1:6379/14
 PRODUCTION := DEBUG=false PUBLIC_URL=https://connector.example.com SECRET_KEY=checked-only-$(shell printf '%064d' 0)abcdef \
 	FIELD_ENCRYPTION_KEYS=Y2hlY2tlZC1vbmx5LWNoZWNrZWQtb25seS1jaGVja2U=
 
-.PHONY: help setup demo run test test-postgres check format lock bench screenshots clean
+.PHONY: help setup demo run test test-postgres test-processes check format lock bench screenshots clean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,10 +38,16 @@ run: setup ## Run web, worker and scheduler on this machine
 test: setup ## Run the whole suite, on PostgreSQL too if one answers
 	@$(PY) -m pytest -n 2 $(ARGS)
 	@if [ "$$CI" = true ] || $(PY) -c 'import psycopg; psycopg.connect("$(POSTGRES_URL)", connect_timeout=2)' 2>/dev/null; \
-	then $(MAKE) --no-print-directory test-postgres; fi
+	then $(MAKE) --no-print-directory test-postgres test-processes; \
+	else echo "Not run on this machine: no PostgreSQL at $(POSTGRES_URL), so no tests on it, with or without real processes."; fi
 
 test-postgres: setup ## Run the tests that use a database, on PostgreSQL (POSTGRES_URL=…)
 	@DATABASE_URL="$(POSTGRES_URL)" $(PY) -m pytest -n 2 $(wildcard tests/integration tests/journeys) $(ARGS)
+
+test-processes: setup ## Run the journeys with web, worker and scheduler as processes, on PostgreSQL and Redis
+	@if [ "$$CI" = true ] || $(PY) -c 'import redis; redis.Redis.from_url("$(REDIS_URL)").ping()' 2>/dev/null; \
+	then WORLD=processes TEST_BROKER_URL="$(REDIS_URL)" DATABASE_URL="$(POSTGRES_URL)" $(PY) -m pytest tests/journeys $(ARGS); \
+	else echo "Not run on this machine: no Redis at $(REDIS_URL), so no journeys with real processes."; fi
 
 check: setup ## Check format, lint, types, migrations and the deployment settings
 	@$(VENV)/bin/ruff format --check .

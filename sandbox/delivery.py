@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
@@ -19,30 +18,32 @@ TIME_OUT_SECONDS = 25
 LONGEST_PAUSE_SECONDS = 5.0
 
 
-def start_notifier(hull: HullSandbox, lock: threading.Lock) -> None:
-    """Have Hull tell its connector, from a thread, as fast as the connector's flow control allows."""
-    threading.Thread(target=_notify_for_ever, args=(hull, lock), daemon=True).start()
+def start_notifier(hull: HullSandbox, lock: threading.Lock) -> threading.Event:
+    """Have Hull tell its connector, from a thread, as fast as the connector's flow control allows.
+
+    Setting the returned event ends it.
+    """
+    ended = threading.Event()
+    threading.Thread(target=_notify, args=(hull, lock, ended), daemon=True).start()
+    return ended
 
 
-def _notify_for_ever(hull: HullSandbox, lock: threading.Lock) -> None:
+def _notify(hull: HullSandbox, lock: threading.Lock, ended: threading.Event) -> None:
     size, pause = 50, IDLE_SECONDS
-    while True:
-        time.sleep(pause)
-        if not hull.connected_to:
-            pause = IDLE_SECONDS
+    while not ended.wait(pause):
+        url, pause = hull.connected_to, IDLE_SECONDS
+        if not url:
             continue
         with lock:
             batches = hull.take_notifications(size)
-        pause = IDLE_SECONDS if not batches else 0.0
         for batch in batches:
-            size, asked, is_taken = _notify(hull.connected_to, batch)
-            pause = max(pause, asked)
+            size, pause, is_taken = _tell(url, batch)
             if not is_taken:
                 with lock:
                     hull.notifier.put_back(batch)
 
 
-def _notify(url: str, batch: tuple[dict[str, str], dict[str, Any]]) -> tuple[int, float, bool]:
+def _tell(url: str, batch: tuple[dict[str, str], dict[str, Any]]) -> tuple[int, float, bool]:
     """Post one notification. Returns how many next, in how many seconds, and whether it was taken."""
     status, answer = post(url, batch[0], json.dumps(batch[1], default=str).encode())
     control = answer.get("flow_control") if isinstance(answer.get("flow_control"), dict) else {}
@@ -52,14 +53,15 @@ def _notify(url: str, batch: tuple[dict[str, str], dict[str, Any]]) -> tuple[int
     return size, pause if is_taken else max(pause, 1.0), is_taken
 
 
-def start_webhooks(close: CloseSandbox, lock: threading.Lock) -> None:
-    """Deliver Close's webhooks from a thread, after the short time in which updates are joined."""
-    threading.Thread(target=_deliver_for_ever, args=(close, lock), daemon=True).start()
+def start_webhooks(close: CloseSandbox, lock: threading.Lock) -> threading.Event:
+    """Deliver Close's webhooks from a thread, a moment after the event. Setting the returned event ends it."""
+    ended = threading.Event()
+    threading.Thread(target=_deliver, args=(close, lock, ended), daemon=True).start()
+    return ended
 
 
-def _deliver_for_ever(close: CloseSandbox, lock: threading.Lock) -> None:
-    while True:
-        time.sleep(COALESCE_SECONDS)
+def _deliver(close: CloseSandbox, lock: threading.Lock, ended: threading.Event) -> None:
+    while not ended.wait(COALESCE_SECONDS):
         with lock:
             pending, close.webhooks.pending = close.webhooks.pending, []
         failed = [delivery for delivery in pending if not 200 <= post(*delivery)[0] < 300]

@@ -148,7 +148,7 @@ def _run_hull(options: Options, pipe: Any) -> None:
 
 
 def _serve(
-    app: Any, options: Options, pipe: Any, start_thread: Callable[[Any, threading.Lock], None], name: str,
+    app: Any, options: Options, pipe: Any, start_thread: Callable[[Any, threading.Lock], threading.Event], name: str,
     state: Callable[[], Any],
 ) -> None:  # fmt: skip
     ended = threading.Event()

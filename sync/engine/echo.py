@@ -12,13 +12,13 @@ from sync.mapping.paths import parse_close_path
 from sync.records import Attributes
 
 
-def is_echo(changed: Attributes, *, ours: bool) -> bool:
-    """Tell whether an event is our own write coming back: our key made it and it says nothing new.
+def says_something(changed: Attributes) -> bool:
+    """Tell whether a change of attributes is worth a message to Hull.
 
-    Only the time of the last update may differ, since Close moves it once more for a lead whose contact we
-    touched. An edit that a rep made under the same key, or in the same second, has other values and is none.
+    The time of the last update alone is not: Close moves it for a lead whose contact was touched, and for
+    reasons that no field shows. Hull holds the time of the last change that it was told.
     """
-    return ours and not set(changed) - {UPDATED_AT}
+    return bool(set(changed) - {UPDATED_AT})
 
 
 def value_at(path: str, fields: Attributes) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sync.engine.echo import is_echo
+from sync.engine.echo import says_something
 from sync.engine.identity import account_claims, user_claims
 from sync.engine.plan import (
     DoneReason,
@@ -48,13 +48,18 @@ def _upserted(record: InboundRecord, settings: SyncSettings) -> InboundDecision:
         record.object_type, known.close_id, known.close, settings, known.parent_close_id
     )
     changed = changed_attributes(attributes, known.sent)
-    if known.sent and is_echo(changed, ours=record.ours):
-        return InboundDecision(record, Result.SKIPPED, SkipReason.ECHO, sent=known.sent)
-    if not changed:
-        return InboundDecision(record, Result.UNCHANGED, DoneReason.IN_SYNC, sent=known.sent)
+    if known.sent and not says_something(changed):
+        return _nothing_new(record)
     result, reason = (Result.UPDATED, DoneReason.CHANGED) if known.sent else (Result.CREATED, DoneReason.NEW)
     write = _write(record, changed, settings)
     return InboundDecision(record, result, reason, write, remembered(attributes, known.sent))
+
+
+def _nothing_new(record: InboundRecord) -> InboundDecision:
+    """Our own write coming back, or somebody's edit of what Hull is not told."""
+    if record.ours:
+        return InboundDecision(record, Result.SKIPPED, SkipReason.ECHO, sent=record.link.sent)
+    return InboundDecision(record, Result.UNCHANGED, DoneReason.IN_SYNC, sent=record.link.sent)
 
 
 def _deleted(record: InboundRecord, settings: SyncSettings) -> InboundDecision:
@@ -136,7 +141,7 @@ def write_back(
     """
     attributes = build_attributes(object_type, known.close_id, known.close, settings, known.parent_close_id)
     changed = changed_attributes(attributes, known.sent)
-    if not changed:
+    if known.sent and not says_something(changed):
         return None, known.sent
     operations = {name: as_operation(name, value) for name, value in changed.items()}
     if object_type is ObjectType.LEAD:

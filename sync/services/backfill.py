@@ -73,7 +73,15 @@ def _accept_page(work: Work, cursor: Cursor, page: LeadPage) -> int:
 
 def _heard(item: Seen) -> Heard:
     payload = {"action": UPSERT, "ours": False}
-    return Heard(item.object_type, item.close_id, payload, item.parent_close_id, item.label, item.updated_at)
+    return Heard(
+        item.object_type,
+        item.close_id,
+        payload,
+        item.parent_close_id,
+        item.label,
+        item.updated_at,
+        again=True,
+    )
 
 
 def _seen(leads: Sequence[Lead], work: Work) -> list[Seen]:

@@ -73,7 +73,7 @@ def run_safely(
     remotes = None
     try:
         remotes = setup.connect(connector, clock=clock, dry_run=run.dry_run)
-        settings = setup.prepare(connector, remotes, now=clock())
+        settings = setup.prepare(connector, remotes, now=clock(), dry_run=run.dry_run)
         work(Work(connector, remotes, settings, run, clock, watch))
     except ConfigurationError as error:
         connector.pause(error.message, now=clock())

@@ -22,6 +22,9 @@ from sync.services.links import Seen, seen_contact, seen_lead
 from sync.services.loading import InboundInputs, load_inbound_inputs
 from sync.services.recording import Verdict
 
+# How soon a record that Close made for us is looked at again while its creation is being written down.
+LOOK_AGAIN = timedelta(seconds=2)
+
 _OBJECTS = {"lead": ObjectType.LEAD, "contact": ObjectType.CONTACT}
 # Events that tell that statuses or custom fields changed.
 _SCHEMA_EVENTS = ("status.lead", "custom_fields.")
@@ -31,15 +34,18 @@ _SCHEMA_EVENTS = ("status.lead", "custom_fields.")
 
 
 def pull(
-    connector: Connector, *, trigger: str, clock: Clock, full: bool = False, watch: Watch = nobody_watches
-) -> Run | None:
+    connector: Connector, *, trigger: str, clock: Clock, full: bool = False, dry_run: bool = False,
+    watch: Watch = nobody_watches,
+) -> Run | None:  # fmt: skip
     """Read what changed in Close into the queue: the event log, or everything on the first run and with `full`.
 
     None when the connector is stopped. A configuration error pauses it, with its reason.
     """
     if not connector.is_active:
         return None
-    run = recording.start_run(connector, Run.Kind.PULL, Direction.INBOUND, trigger, now=clock())
+    run = recording.start_run(
+        connector, Run.Kind.PULL, Direction.INBOUND, trigger, now=clock(), dry_run=dry_run
+    )
     return run_safely(connector, run, _read_again if full else _read, clock=clock, watch=watch)
 
 
@@ -338,7 +344,7 @@ def _record(
             link.sent, link.sent_at = dict(decision.sent), now
             told.append(link)
         elif decision.result is Result.PENDING:
-            verdict.retry_at = now + timedelta(seconds=10)
+            verdict.retry_at = now + LOOK_AGAIN
         verdicts.append(verdict)
     Link.objects.bulk_update(told, ["sent", "sent_at"])
     recording.record(work.run, verdicts, now=now)

@@ -16,7 +16,7 @@ from sync.records import Direction, HullAccount, HullUser, ObjectType
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """One record as just heard of, on its way into the queue."""
+    """One record as just heard of, on its way into the queue. `again` queues it even if it is not news."""
 
     object_type: ObjectType
     key: str
@@ -25,6 +25,7 @@ class Heard:
     label: str = ""
     at: datetime | None = None
     batch: bool = False
+    again: bool = False
 
 
 @dataclass(slots=True)
@@ -224,14 +225,14 @@ def _new_change(connector: Connector, direction: Direction, item: Heard, now: da
 
 def _refresh(change: Change, item: Heard, now: datetime) -> bool:
     """Put newer news into a row. False, and nothing changed, when the row knows something newer."""
-    if change.record_at and item.at and item.at < change.record_at:
+    if not item.again and change.record_at and item.at and item.at < change.record_at:
         return False
     change.family, change.label, change.payload = (
         item.family,
         item.label[:250],
         _merged(change, item),
     )
-    change.record_at = item.at or change.record_at
+    change.record_at = max(filter(None, (item.at, change.record_at)), default=None)
     change.batch = item.batch or (change.batch and change.state == Change.State.PENDING)
     change.state, change.reason, change.message, change.candidates = (
         Change.State.PENDING,

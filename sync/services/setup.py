@@ -127,14 +127,15 @@ def _check_url(url: str) -> None:
 # ── What Close offers ────────────────────────────────────────────────────────────────────────────
 
 
-def prepare(connector: Connector, remotes: Remotes, *, now: datetime) -> SyncSettings:
+def prepare(connector: Connector, remotes: Remotes, *, now: datetime, dry_run: bool = False) -> SyncSettings:
     """Return the settings that decisions use, with the schema read again when it is a day old or in doubt.
 
     Raises ConfigurationError when the key belongs to another Close organization than before.
     """
     if _is_schema_stale(connector, now):
         refresh_schema(connector, remotes.close, now=now)
-        webhooks.ensure(connector, remotes.close)
+        if not dry_run:
+            webhooks.ensure(connector, remotes.close)
     settings, problems = load_settings(connector)
     _store_problems(connector, problems)
     return replace(settings, close_api_key_id=remotes.close.api_key_id)

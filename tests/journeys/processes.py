@@ -86,8 +86,20 @@ class ProcessWorld(World):
         wait_for("a pull", lambda: done.count() > before)
 
     def drain(self) -> None:
-        """Wait until nothing is due, nobody works, and Hull has told everything."""
-        wait_for("an idle queue", self._is_idle)
+        """Press “Sync now” until nothing is due, nobody works, and Hull has told everything."""
+        from sync.tasks import dispatch, drain_inbound, drain_outbound
+
+        pressed = 0.0
+
+        def is_idle() -> bool:
+            nonlocal pressed
+            if time.monotonic() - pressed > 1.0:
+                pressed = time.monotonic()
+                for task in (drain_inbound, drain_outbound):
+                    dispatch(task, connector_id=self.connector.pk, trigger=Run.Trigger.PERSON)
+            return self._is_idle()
+
+        wait_for("an idle queue", is_idle)
         self.connector.refresh_from_db()
 
     def deliver(self) -> int:
@@ -169,10 +181,10 @@ def remotes(site: str) -> Iterator[tuple[CloseSandbox, HullSandbox, int, int]]:
     servers = serve(close, 0), serve(hull, 0)
     hull.notifier.key_url = f"http://127.0.0.1:{servers[1].port}/_sandbox/public-key"
     hull.connected_to = f"{site}/smart-notifier"
-    start_notifier(hull, servers[1].lock)
+    ended = start_notifier(hull, servers[1].lock)
     try:
         yield close, hull, servers[0].port, servers[1].port
     finally:
-        hull.connected_to = ""
+        ended.set()
         for server in servers:
             server.stop()

@@ -185,3 +185,30 @@ def test_two_fields_with_one_label_keep_both_values(world: World) -> None:
 
     (account,) = world.hull.accounts.values()
     assert {account["closeio/industry"], account["closeio/industry_2"]} == {"value 0", "value 1"}
+
+
+def test_a_full_read_tells_hull_what_a_new_row_of_the_mapping_asks_for(world: World) -> None:
+    field = world.close.create_custom_field("lead", "Industry", "text")
+    world.close.rep_create_lead(BLUTH | {f"custom.{field['id']}": "Housing"})
+    world.settle()
+    map_rows(world.connector, "LEAD", "INBOUND", [("", f"custom.{field['id']}")])
+
+    world.pull(full=True)
+    world.settle()
+
+    (account,) = world.hull.accounts.values()
+    assert account["closeio/industry"] == "Housing"
+
+
+def test_a_new_time_alone_is_not_worth_a_message(world: World) -> None:
+    field = world.close.create_custom_field("lead", "Not mapped", "text")
+    lead = world.close.rep_create_lead(BLUTH)
+    world.settle()
+    messages = len(world.hull.firehose_messages)
+    world.clock.advance(minutes=1)
+
+    world.close.rep_update_lead(lead["id"], {f"custom.{field['id']}": "anything"})
+    world.settle()
+
+    assert len(world.hull.firehose_messages) == messages
+    assert world.outcome(lead["id"]).reason == "IN_SYNC"

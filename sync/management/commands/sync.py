@@ -118,6 +118,7 @@ class Session:
                     trigger=self.trigger,
                     clock=timezone.now,
                     full=self.full and first,
+                    dry_run=self.dry_run,
                     watch=self.watch,
                 )
             )

@@ -1,0 +1,264 @@
+"""Connectors: the list with how each is doing, and the page with everything that can be set."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import Field, QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.utils.safestring import SafeString
+from unfold.contrib.filters.admin import DropdownFilter, RelatedDropdownFilter
+from unfold.decorators import display
+
+from accounts.access import agencies_visible_to, organizations_visible_to
+from accounts.admin.scoped import ScopedAdmin, principal_of
+from accounts.permissions import Permission
+from sync import queries
+from sync.admin import cells, connector_panel, health
+from sync.admin.connector_actions import ConnectorActions
+from sync.admin.connector_form import ConnectorForm
+from sync.admin.fields import SecretField
+from sync.admin.mapping import INLINES
+from sync.admin.words import HEALTH
+from sync.models import Connector, EncryptedField
+from sync.services.configuration import configuration_changed
+
+# What a connector is called does not change what it does.
+_NAMES = frozenset({"name", "slug"})
+
+
+class HealthFilter(DropdownFilter):
+    """The states, in words."""
+
+    title = "state"
+    parameter_name = "health"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return [(value, words.label) for value, words in HEALTH.items()]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Connector]) -> QuerySet[Connector]:
+        return queryset.filter(health=self.value()) if self.value() else queryset
+
+
+class AgencyFilter(RelatedDropdownFilter):
+    """The agencies that the user sees."""
+
+    def field_choices(self, field: Any, request: HttpRequest, model_admin: Any) -> list[tuple[Any, str]]:
+        return [(row.pk, row.name) for row in agencies_visible_to(principal_of(request)).order_by("name")]
+
+
+class OrganizationFilter(RelatedDropdownFilter):
+    """The organizations that the user sees."""
+
+    def field_choices(self, field: Any, request: HttpRequest, model_admin: Any) -> list[tuple[Any, str]]:
+        return [
+            (row.pk, row.name) for row in organizations_visible_to(principal_of(request)).order_by("name")
+        ]
+
+
+@admin.register(Connector)
+class ConnectorAdmin(ConnectorActions, ScopedAdmin):
+    """The worst first. Credentials, and where they are sent to, are for those who may manage them."""
+
+    form = ConnectorForm
+    inlines = INLINES
+    permission_to_delete = Permission.MANAGE_CREDENTIALS
+    credential_fields = (
+        "hull_connector_id", "hull_secret", "hull_api_url", "hull_firehose_url", "close_api_key", "close_api_url",
+    )  # fmt: skip
+    list_display = (
+        "named",
+        "state_shown",
+        "organization_shown",
+        "last_read",
+        "waits",
+        "needs_a_person",
+        "in_close",
+    )
+    list_filter = (
+        HealthFilter,
+        ("organization__agency", AgencyFilter),
+        ("organization", OrganizationFilter),
+    )
+    list_filter_submit = True
+    list_fullwidth = True
+    list_select_related = ("organization__agency",)
+    search_fields = ("name", "slug", "organization__name", "close_organization_name")
+    search_help_text = "Name, slug or organization"
+    prepopulated_fields = {"slug": ("name",)}
+    readonly_fields = (
+        "close_organization",
+        "fields_read",
+        "backfilled",
+        "webhook_shown",
+        "public_id",
+        "version",
+    )
+    change_form_outer_before_template = "sync/admin/connector_panel.html"
+    warn_unsaved_form = True
+    fieldsets = (
+        ("Identity and state", {
+            "classes": ("tab",),
+            "description": "What this connector is called, whose it is, and whether it runs.",
+            "fields": ("name", "slug", "organization", "enabled", "home", "version", "public_id"),
+        }),
+        ("Hull", {
+            "classes": ("tab",),
+            "description": "How to reach the connector in Hull's dashboard that this one stands for.",
+            "fields": ("hull_connector_id", "hull_secret", "hull_api_url", "hull_firehose_url"),
+        }),
+        ("Close", {
+            "classes": ("tab",),
+            "description": "Which Close organization the leads and contacts are in. A key of another one is refused later.",
+            "fields": ("close_api_key", "close_organization", "fields_read", "close_api_url", "webhook_shown"),
+        }),
+        ("What goes out", {
+            "classes": ("tab",),
+            "description": "Which accounts and users of Hull are written to Close, and what a new lead begins as.",
+            "fields": ("account_segments", "user_segments", "lead_status"),
+        }),
+        ("Identifiers", {
+            "classes": ("tab",),
+            "description": "How an account in Hull recognises the lead that is it, before the two are linked.",
+            "fields": ("identity_hull", "identity_close"),
+        }),
+        ("Schedule", {
+            "classes": ("tab",),
+            "description": "How often Close's event log is read; a webhook of Close makes it sooner.",
+            "fields": ("pull_interval_seconds", "backfilled"),
+        }),
+    )  # fmt: skip
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Connector]:
+        return queries.with_health(super().get_queryset(request), now=timezone.now())
+
+    def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
+        return ("severity", "name")
+
+    # ── List ─────────────────────────────────────────────────────────────────────────────────────
+
+    @display(description="Connector", ordering="name")
+    def named(self, connector: Connector) -> SafeString:
+        return cells.stacked(connector.name, connector.slug)
+
+    @display(description="State", ordering="severity")
+    def state_shown(self, connector: Connector) -> SafeString:
+        state = health.describe(connector, now=timezone.now())
+        return cells.wide(cells.stacked(state.badge, state.detail, state.move))
+
+    @display(description="Organization", ordering="organization__name")
+    def organization_shown(self, connector: Connector) -> SafeString:
+        return cells.stacked(connector.organization.name, connector.organization.agency.name)
+
+    @display(description="Close last read", ordering="read_at")
+    def last_read(self, connector: Any) -> SafeString:
+        return cells.ago(connector.read_at)
+
+    @display(description="Waiting", ordering="waiting")
+    def waits(self, connector: Any) -> SafeString | str:
+        if not connector.waiting:
+            return "0"
+        address = cells.changelist("change", connector__id__exact=connector.pk, state__exact="PENDING")
+        return cells.stacked(
+            cells.link(address, f"{connector.waiting:,}"), f"oldest for {cells.age(connector.oldest)}"
+        )
+
+    @display(description="Failed and held", ordering="failed")
+    def needs_a_person(self, connector: Any) -> SafeString | str:
+        if not connector.failed and not connector.held:
+            return "0"
+        address = cells.changelist("change", connector__id__exact=connector.pk, queue="attention")
+        return cells.badge(f"{connector.failed + connector.held:,}", "danger", href=address)
+
+    @display(description="Close organization", ordering="close_organization_name")
+    def in_close(self, connector: Connector) -> str:
+        return connector.close_organization_name or cells.NOTHING
+
+    # ── Page ─────────────────────────────────────────────────────────────────────────────────────
+
+    @display(description="Close organization")
+    def close_organization(self, connector: Connector) -> str:
+        if not connector.close_organization_id:
+            return "not asked yet: test the connection"
+        return f"{connector.close_organization_name} ({connector.close_organization_id})"
+
+    @display(description="Fields and statuses last read")
+    def fields_read(self, connector: Connector) -> SafeString:
+        return cells.ago(connector.schema_read_at)
+
+    @display(description="Everything read once")
+    def backfilled(self, connector: Connector) -> SafeString:
+        return cells.ago(connector.backfilled_at, never="not yet")
+
+    @display(description="Webhook in Close")
+    def webhook_shown(self, connector: Connector) -> str:
+        return connector.webhook_id or "none; Close is read on schedule"
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Leave out of an empty form what only an existing connector has."""
+        sets = super().get_fieldsets(request, obj)
+        if obj is not None:
+            return sets
+        hidden = set(self.readonly_fields)
+        return [
+            (name, {**options, "fields": [field for field in options["fields"] if field not in hidden]})
+            for name, options in sets
+        ]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[Any, ...]:
+        """A connector stays with its organization: the roles in it would not move along."""
+        return (*super().get_readonly_fields(request, obj), *(("organization",) if obj else ()))
+
+    def get_prepopulated_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return {} if obj else super().get_prepopulated_fields(request, obj)
+
+    def formfield_for_dbfield(self, db_field: Field[Any, Any], request: HttpRequest, **kwargs: Any) -> Any:
+        if isinstance(db_field, EncryptedField):
+            return SecretField(label=db_field.verbose_name.capitalize(), required=False)
+        return super().formfield_for_dbfield(db_field, request, **kwargs)
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        connector = self.get_object(request, object_id)
+        context = extra_context or {}
+        if connector is not None:
+            context["panel"] = connector_panel.build(connector, now=timezone.now())
+        return super().change_view(request, object_id, form_url, context)
+
+    # ── Saving ───────────────────────────────────────────────────────────────────────────────────
+
+    def save_model(self, request: HttpRequest, obj: Connector, form: Any, change: bool) -> None:
+        """Save what was changed and nothing else: a worker may be writing to the same row."""
+        if not change:
+            super().save_model(request, obj, form, change)
+        elif form.changed_data:
+            obj.save(update_fields=[*form.changed_data, "updated_at"])
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        """Save the mapping, then carry out what follows from all changes together."""
+        super().save_related(request, form, formsets, change)
+        connector = form.instance
+        if not change:
+            messages.info(request, "Next: test the connection, then map fields in the tabs above.")
+            return
+        changed = set(form.changed_data) - _NAMES
+        if any(formset.has_changed() for formset in formsets):
+            changed.add("mappings")
+        configuration_changed(connector, changed, now=timezone.now())
+        for problem in connector_panel.find_problems(connector) if changed else []:
+            messages.warning(request, problem)
+
+    # ── Deleting ─────────────────────────────────────────────────────────────────────────────────
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[Any, Any, Any, Any]:
+        """Count what goes along instead of listing it: it may be a million lines of history."""
+        connectors = list(objs)
+        counted: dict[str, int] = {"connectors": len(connectors)}
+        for relation in Connector._meta.related_objects:
+            rows = relation.related_model._default_manager.filter(connector__in=connectors)  # type: ignore[union-attr]
+            counted[str(relation.related_model._meta.verbose_name_plural)] = rows.count()  # type: ignore[union-attr]
+        refused = {"connector" for one in connectors if not self.has_delete_permission(request, one)}
+        return [str(one) for one in connectors], counted, refused, []

@@ -1,0 +1,190 @@
+"""The moves on connectors: test, sync, backfill, pause, resume; on one page and for many in the list."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.utils.html import format_html
+from unfold.decorators import action
+from unfold.enums import ActionVariant
+from unfold.forms import BaseDialogForm
+from unfold.widgets import UnfoldAdminTextInputWidget
+
+from accounts.permissions import Permission
+from sync import tasks
+from sync.admin import cells
+from sync.admin.base import change_page, redirect
+from sync.models import Connector, Run
+from sync.services import setup
+
+_LATER = "No worker can be reached now. The scheduler does it as soon as it and a worker run."
+
+
+class PauseForm(BaseDialogForm):
+    """Why a connector is paused, for the colleagues."""
+
+    reason = forms.CharField(
+        required=False, max_length=300, label="Reason", widget=UnfoldAdminTextInputWidget,
+        help_text="Shown to your colleagues. It may stay empty.",
+    )  # fmt: skip
+
+
+class ConnectorActions:
+    """Mixed into the connector's admin. Every action begins with the permission on the very connector."""
+
+    actions = ("test_selected", "sync_selected", "pause_selected", "resume_selected")
+    actions_detail: Any = ("sync_now", "test_connection", "pause", "resume", "backfill")
+
+    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
+        """Offer what makes sense in the connector's state."""
+        offered = super().get_actions_detail(request, object_id)  # type: ignore[misc]
+        connector = self.get_object(request, str(object_id))  # type: ignore[attr-defined]
+        if connector is None:
+            return []
+        hidden = {"resume"} if connector.paused_at is None else {"pause", "sync_now", "backfill"}
+        if not connector.enabled:
+            hidden |= {"sync_now", "backfill"}
+        return [found for found in offered if found.method.original_function_name not in hidden]
+
+    # ── One ──────────────────────────────────────────────────────────────────────────────────────
+
+    @action(
+        description="Test connection", permissions=["run"], icon="network_check",
+        dialog={
+            "title": "Test the connection?", "form_class": None, "form_submit_text": "Test",
+            "description": "One real request goes to Close and one to Hull. Nothing is written there.",
+        },
+    )  # fmt: skip
+    def test_connection(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
+        connector = self._permitted(request, object_id)
+        tried = setup.test_connection(connector, clock=timezone.now)
+        level = messages.SUCCESS if tried.is_good else messages.ERROR
+        for sentence in tried.sentences:
+            messages.add_message(request, level, sentence)
+        return redirect(request, change_page(connector))
+
+    @action(
+        description="Sync now", permissions=["run"], icon="sync", variant=ActionVariant.PRIMARY,
+        dialog={
+            "title": "Sync now?", "form_class": None, "form_submit_text": "Sync now",
+            "description": "What changed in Close is read and told to Hull, and what waits is written to Close.",
+        },
+    )  # fmt: skip
+    def sync_now(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
+        connector = self._permitted(request, object_id)
+        if not connector.is_active:
+            messages.warning(request, "Nothing was started: the connector is paused or switched off.")
+        elif _dispatch_all(connector):
+            messages.success(
+                request, _started(connector, "Close is being read, and both queues are worked off.")
+            )
+        else:
+            messages.warning(request, _LATER)
+        return redirect(request, change_page(connector))
+
+    @action(
+        description="Backfill", permissions=["run"], icon="history",
+        dialog={
+            "title": "Read everything in Close again?", "form_class": None, "form_submit_text": "Backfill",
+            "description": "Every lead and contact is read, page by page, and Hull is told what it does not know "
+            "yet. Nothing is written to Close. A hundred leads take one request.",
+        },
+    )  # fmt: skip
+    def backfill(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
+        connector = self._permitted(request, object_id)
+        if not connector.is_active:
+            messages.warning(request, "Nothing was started: the connector is paused or switched off.")
+        elif tasks.dispatch(tasks.pull, connector_id=connector.pk, trigger=Run.Trigger.PERSON, full=True):
+            messages.success(request, _started(connector, "Everything in Close is being read again."))
+        else:
+            messages.warning(request, "No worker can be reached now. Try again when one runs.")
+        return redirect(request, change_page(connector))
+
+    @action(
+        description="Pause", permissions=["run"], icon="pause",
+        dialog={
+            "title": "Pause this connector?", "form_class": PauseForm, "form_submit_text": "Pause",
+            "description": "Nothing is read or written until it is resumed. What Hull tells meanwhile waits.",
+        },
+    )  # fmt: skip
+    def pause(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
+        connector = self._permitted(request, object_id)
+        if connector.paused_at is None:
+            connector.pause(_pause_reason(request, form.cleaned_data["reason"]), now=timezone.now())
+        messages.success(request, "Paused. What arrives meanwhile is kept.")
+        return redirect(request, change_page(connector))
+
+    @action(
+        description="Resume", permissions=["run"], icon="play_arrow", variant=ActionVariant.PRIMARY,
+        dialog={
+            "title": "Resume this connector?", "form_class": None, "form_submit_text": "Resume",
+            "description": "It goes on with everything that waited.",
+        },
+    )  # fmt: skip
+    def resume(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
+        connector = self._permitted(request, object_id)
+        connector.resume()
+        told = connector.is_active and _dispatch_all(connector)
+        messages.success(request, _started(connector, "Resumed.") if told else f"Resumed. {_LATER}")
+        return redirect(request, change_page(connector))
+
+    def _permitted(self, request: HttpRequest, object_id: Any) -> Connector:
+        found: Connector = self.get_permitted(request, object_id, Permission.RUN)  # type: ignore[attr-defined]
+        return found
+
+    # ── Many ─────────────────────────────────────────────────────────────────────────────────────
+
+    @action(description="Test connection", permissions=["run"])
+    def test_selected(self, request: HttpRequest, queryset: QuerySet[Connector]) -> None:
+        for connector in self._all_permitted(request, queryset):
+            tried = setup.test_connection(connector, clock=timezone.now)
+            level = messages.SUCCESS if tried.is_good else messages.ERROR
+            messages.add_message(request, level, f"{connector.name}: {' '.join(tried.sentences)}")
+
+    @action(description="Sync now", permissions=["run"])
+    def sync_selected(self, request: HttpRequest, queryset: QuerySet[Connector]) -> None:
+        chosen = self._all_permitted(request, queryset)
+        active = [connector for connector in chosen if connector.is_active]
+        told = [_dispatch_all(connector) for connector in active]
+        rest = (
+            f" {len(chosen) - len(active)} are paused or switched off." if len(active) < len(chosen) else ""
+        )
+        later = "" if all(told) else f" {_LATER}"
+        messages.success(request, f"{sum(told)} started.{rest}{later}")
+
+    @action(description="Pause", permissions=["run"])
+    def pause_selected(self, request: HttpRequest, queryset: QuerySet[Connector]) -> None:
+        running = [found for found in self._all_permitted(request, queryset) if found.paused_at is None]
+        for connector in running:
+            connector.pause(_pause_reason(request, ""), now=timezone.now())
+        messages.success(request, f"{len(running)} paused.")
+
+    @action(description="Resume", permissions=["run"])
+    def resume_selected(self, request: HttpRequest, queryset: QuerySet[Connector]) -> None:
+        paused = [found for found in self._all_permitted(request, queryset) if found.paused_at is not None]
+        for connector in paused:
+            connector.resume()
+        messages.success(request, f"{len(paused)} resumed.")
+
+    def _all_permitted(self, request: HttpRequest, queryset: QuerySet[Connector]) -> list[Connector]:
+        return list(self.scope(request, queryset, Permission.RUN).select_related("organization"))  # type: ignore[attr-defined]
+
+
+def _dispatch_all(connector: Connector) -> bool:
+    """Have Close read and both queues worked off. The pull dispatches the drain of what it finds."""
+    todo = (tasks.pull, tasks.drain_outbound, tasks.drain_inbound)
+    return all(tasks.dispatch(task, connector_id=connector.pk, trigger=Run.Trigger.PERSON) for task in todo)
+
+
+def _started(connector: Connector, sentence: str) -> str:
+    runs = cells.changelist("run", connector__id__exact=connector.pk)
+    return format_html('{} <a href="{}" class="underline">See the runs</a>', sentence, runs)
+
+
+def _pause_reason(request: HttpRequest, reason: str) -> str:
+    return f"Paused by {request.user}{f': {reason.strip()}' if reason.strip() else ''}"

@@ -1,0 +1,78 @@
+"""The connector's form."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+
+from sync.admin.fields import ListField, SecretField, chosen, segment_choices
+from sync.models import CloseField, Connector, HullSegment, Secret
+from sync.records import ObjectType
+
+SECRETS = ("hull_secret", "close_api_key")
+
+
+class ConnectorForm(forms.ModelForm):  # type: ignore[type-arg]  # not a generic at run time
+    """Choices by name where Close and Hull were read; what is stored stays visible even when they do not know it."""
+
+    class Meta:
+        model = Connector
+        fields = ()  # the admin says which
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in SECRETS:
+            if isinstance(field := self.fields.get(name), SecretField):
+                field.tell(getattr(self.instance, name), getattr(self.instance, f"{name}_ref"))
+        self._offer_segments("account_segments", HullSegment.Kind.ACCOUNT)
+        self._offer_segments("user_segments", HullSegment.Kind.USER)
+        if self.instance.pk:
+            self._offer_statuses()
+            self._offer_identifiers()
+
+    def clean_hull_secret(self) -> Secret:
+        return self._secret("hull_secret")
+
+    def clean_close_api_key(self) -> Secret:
+        return self._secret("close_api_key")
+
+    def _secret(self, name: str) -> Secret:
+        """Return the new secret, or the stored one when nothing was typed."""
+        given: Secret | None = self.cleaned_data.get(name)
+        stored = getattr(self.instance, name)
+        return given or (stored if given is None and stored else Secret())
+
+    def _offer_segments(self, name: str, kind: str) -> None:
+        if name in self.fields:
+            self.fields[name] = ListField(
+                known=segment_choices(self.instance, kind),
+                stored=getattr(self.instance, name),
+                unknown="not heard of in Hull",
+                label=self.fields[name].label,
+                help_text=f"{self.fields[name].help_text} Another id can be typed in.",
+            )
+
+    def _offer_statuses(self) -> None:
+        statuses = list(self.instance.close_statuses.all())
+        if "lead_status" in self.fields and statuses:
+            stored = self.instance.lead_status
+            known = [
+                (status.close_id if stored == status.close_id else status.label, status.label)
+                for status in statuses
+            ]
+            self.fields["lead_status"] = chosen(
+                known, stored, unknown="not a status in Close", default="Close's own default", label="Lead status",
+                help_text="The status that a new lead gets. Leads that were there already keep theirs.",
+            )  # fmt: skip
+
+    def _offer_identifiers(self) -> None:
+        if "identity_close" in self.fields:
+            fields = CloseField.objects.filter(
+                connector=self.instance, object_type=ObjectType.LEAD, missing_since=None
+            )
+            known = [("url", "Url"), *((f"custom.{field.close_id}", field.label) for field in fields)]
+            self.fields["identity_close"] = chosen(
+                known, self.instance.identity_close, unknown="not a lead field in Close", label="Identifier in Close",
+                help_text="The lead's field that holds the identifier.",
+            )  # fmt: skip

@@ -1,0 +1,107 @@
+"""What stands above a connector's settings: its state, both directions, and the last 24 hours."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.utils.safestring import SafeString
+
+from sync import queries
+from sync.admin import cells, health
+from sync.admin.charts import Chart, outcomes_chart
+from sync.admin.words import DIRECTIONS
+from sync.models import Connector, Lane
+from sync.records import Direction
+from sync.services import setup
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One line of a card."""
+
+    name: str
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A titled list of facts."""
+
+    title: str
+    facts: list[Fact]
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """Everything the template shows."""
+
+    state: health.State
+    problems: list[str]
+    cards: list[Card]
+    chart: Chart
+    chart_link: str
+
+
+def build(connector: Connector, *, now: datetime) -> Panel:
+    """Look a connector up that was loaded with `queries.with_health`."""
+    hours = queries.outcomes_by_hour(Connector.objects.filter(pk=connector.pk), now=now)
+    lanes = {lane.direction: lane for lane in connector.lanes.all()}
+    cards = [_direction_card(connector, direction, lanes.get(direction), now) for direction in Direction]
+    return Panel(
+        state=health.describe(connector, now=now),
+        problems=find_problems(connector),
+        cards=[*cards, _links_card(connector, now)],
+        chart=outcomes_chart(hours, now=now),
+        chart_link=cells.changelist("outcome", connector__id__exact=connector.pk),
+    )
+
+
+def find_problems(connector: Connector) -> list[str]:
+    """Say what is wrong with the settings now, once Close was read; before that, what was found last."""
+    if connector.schema_read_at is None:
+        return list(connector.problems)
+    return [str(problem) for problem in setup.load_settings(connector)[1]]
+
+
+def _direction_card(connector: Connector, direction: Direction, lane: Lane | None, now: datetime) -> Card:
+    counted = queries.backlog(connector, direction)
+    filters = {"connector__id__exact": connector.pk, "direction__exact": direction.value}
+    waiting = f"{counted.waiting:,}" + (
+        f", the oldest for {cells.age(counted.oldest, now)}" if counted.oldest else ""
+    )
+    is_busy = lane is not None and lane.leased_until is not None and lane.leased_until > now
+    return Card(
+        DIRECTIONS[direction],
+        [
+            Fact("Waiting", _counted(counted.waiting, waiting, "PENDING", filters)),
+            Fact("Held for a choice", _counted(counted.held, f"{counted.held:,}", "HELD", filters, "warning")),
+            Fact("Failed", _counted(counted.failed, f"{counted.failed:,}", "FAILED", filters, "danger")),
+            Fact("Last worked off", "now" if is_busy else cells.ago(lane.drained_at if lane else None, now)),
+        ],
+    )  # fmt: skip
+
+
+def _counted(
+    count: int, text: str, state: str, filters: dict[str, Any], variant: str = ""
+) -> SafeString | str:
+    if not count:
+        return "0"
+    address = cells.changelist("change", **filters, state__exact=state)
+    return cells.badge(text, variant, href=address) if variant else cells.link(address, text)
+
+
+def _links_card(connector: Connector, now: datetime) -> Card:
+    counted = queries.link_counts(connector)
+    filters = {"connector__id__exact": connector.pk}
+    close_name = connector.close_organization_name or "Close"
+    return Card(
+        "Records and places",
+        [
+            Fact("Linked pairs", cells.link(cells.changelist("link", **filters, pair="paired"), f"{counted['paired']:,}")),
+            Fact("Only in Close", cells.link(cells.changelist("link", **filters, pair="alone"), f"{counted['unpaired']:,}")),
+            Fact("Close last read", cells.ago(queries.last_read(connector), now)),
+            Fact("Open", cells.stacked_plainly([cells.external(f"{cells.CLOSE_APP}/", close_name), cells.hull_link(connector.hull_organization)])),
+        ],
+    )  # fmt: skip

@@ -1,0 +1,199 @@
+"""The four mapping tables of a connector: one per object and direction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from django import forms
+from django.db.models import CharField, QuerySet, Value
+from django.db.models.functions import Cast, Concat
+from django.http import HttpRequest
+from unfold.forms import PaginationInlineFormSet
+
+from accounts.admin.scoped import ScopedTabularInline
+from sync.admin.fields import SuggestingInput
+from sync.admin.suggestions import Suggestions
+from sync.mapping.paths import parse_close_path
+from sync.mapping.validation import Problem, check_row, check_shape
+from sync.models import Mapping
+from sync.records import Direction, MappingRow, Mode, ObjectType, SyncSettings
+
+_MODES = {Mode.ALWAYS: "always", Mode.IF_EMPTY: "only if empty in Close", Mode.ON_CREATE: "only when created"}
+
+
+class MappingForm(forms.ModelForm):  # type: ignore[type-arg]  # not a generic at run time
+    """One row. What is wrong with it is told at the field, with the remedy."""
+
+    suggestions = Suggestions(None)
+    object_type: ObjectType
+    direction: Direction
+
+    class Meta:
+        model = Mapping
+        fields = ("hull", "close", "mode", "position")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.instance.object_type, self.instance.direction = self.object_type.value, self.direction.value
+        if "close" in self.fields:
+            names = self.suggestions.close_fields(self.object_type, self.direction)
+            self.fields["close"].widget = SuggestingInput(
+                list_id("close", self.object_type, self.direction), names
+            )
+            self.fields["hull"].widget = SuggestingInput(
+                list_id("hull", self.object_type, self.direction), {}
+            )
+        if "mode" in self.fields:
+            self.fields["mode"].widget.choices = [(mode.value, words) for mode, words in _MODES.items()]
+
+    def clean(self) -> dict[str, Any]:
+        """Check the row by itself, and against what Close offers when that was read."""
+        data = super().clean() or self.cleaned_data
+        if data.get("close") and not data.get("DELETE"):
+            problem = self._problem(self.row())
+            if problem:
+                self.add_error(
+                    "hull" if "names no Hull attribute" in problem.message else "close", str(problem)
+                )
+        return data
+
+    def row(self) -> MappingRow:
+        data = self.cleaned_data
+        mode = Mode(data.get("mode") or Mode.ALWAYS)
+        return MappingRow(
+            self.object_type, self.direction, data.get("hull") or "", data.get("close") or "", mode
+        )
+
+    def _problem(self, row: MappingRow) -> Problem | None:
+        if not self.suggestions.is_schema_known:
+            return check_shape(row)
+        return check_row(row, SyncSettings(schema=self.suggestions.schema))
+
+
+class MappingFormSet(PaginationInlineFormSet):
+    """The rows of one table. Two rows for one target would overwrite each other, so the second is refused."""
+
+    place = ""
+
+    @classmethod
+    def get_default_prefix(cls) -> str:
+        return cls.place
+
+    def clean(self) -> None:
+        super().clean()
+        seen: dict[str, MappingRow] = {}
+        for form in self._live_forms():
+            row = form.row()
+            target = _target(row)
+            if target in seen:
+                form.add_error(*_twice(row, seen[target]))
+            seen.setdefault(target, row)
+
+    def save(self, commit: bool = True) -> Any:
+        """Save the rows, the new ones at the end, so that rows may exchange what they pair."""
+        last = len(self.initial_forms)
+        for number, form in enumerate(self.extra_forms):
+            if form.has_changed() and "position" not in form.changed_data:
+                form.instance.position = last + number
+        touched = [form.instance.pk for form in self.initial_forms if form.has_changed()]
+        place = Concat(Value("being saved "), Cast("pk", CharField()))
+        Mapping.objects.filter(pk__in=touched).update(hull=place)
+        return super().save(commit)
+
+    def _live_forms(self) -> Iterator[MappingForm]:
+        for form in self.forms:
+            data = getattr(form, "cleaned_data", None)
+            if data and data.get("close") and not data.get("DELETE"):
+                yield form
+
+
+def _target(row: MappingRow) -> str:
+    """Return what only one row may write. Entries of a list may come from several attributes."""
+    if row.direction is Direction.OUTBOUND:
+        return f"{row.hull} to {row.close}" if parse_close_path(row.close).is_list else row.close
+    return row.hull or f"the standard name of {row.close}"
+
+
+def _twice(row: MappingRow, first: MappingRow) -> tuple[str, str]:
+    if row.direction is Direction.OUTBOUND:
+        return "close", f"{row.close} is mapped from {first.hull} already. Remove one of the two rows."
+    if row.hull:
+        return (
+            "hull",
+            f"{row.hull} is filled from {first.close} already. Name another attribute, or remove the row.",
+        )
+    return "close", f"{row.close} is mapped already. Remove one of the two rows."
+
+
+class MappingInline(ScopedTabularInline):
+    """Base of the four tables."""
+
+    model = Mapping
+    form = MappingForm
+    tab = True
+    ordering = ("position", "pk")
+    ordering_field = "position"
+    hide_ordering_field = True
+    show_count = True
+    object_type: ObjectType
+    direction: Direction
+    template_before = "sync/admin/mapping_before.html"
+
+    @property
+    def place(self) -> str:
+        return f"{self.object_type}_{self.direction}".lower()
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Mapping]:
+        return super().get_queryset(request).filter(object_type=self.object_type, direction=self.direction)
+
+    def get_formset(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
+        """Return the table's formset, which knows its place and what Close and Hull offer."""
+        known = request.__dict__.setdefault("_suggestions", {})
+        suggestions = known.setdefault(obj and obj.pk, Suggestions(obj))
+        place = {"object_type": self.object_type, "direction": self.direction}
+        form = type("PlacedForm", (self.form,), {**place, "suggestions": suggestions})
+        formset = type("PlacedFormSet", (MappingFormSet,), {"place": self.place})
+        self.datalists = {
+            list_id("close", **place): suggestions.close_fields(**place),
+            list_id("hull", **place): suggestions.hull_attributes(**place),
+        }
+        return super().get_formset(request, obj, form=form, formset=formset, **kwargs)
+
+    def get_count(self, request: HttpRequest, obj: Any) -> int:
+        return self.get_queryset(request).filter(connector=obj).count() if obj and obj.pk else 0
+
+
+def list_id(side: str, object_type: ObjectType, direction: Direction) -> str:
+    return f"{side}-of-{object_type}-{direction}".lower()
+
+
+class LeadsOut(MappingInline):
+    object_type, direction = ObjectType.LEAD, Direction.OUTBOUND
+    verbose_name_plural = "Leads: Hull → Close"
+    fields = ("hull", "close", "mode", "position")
+    explanation = "Which attributes of a Hull account are written to which fields of its lead. The name and the identifier go out without a row."
+
+
+class LeadsIn(MappingInline):
+    object_type, direction = ObjectType.LEAD, Direction.INBOUND
+    verbose_name_plural = "Leads: Close → Hull"
+    fields = ("close", "hull", "position")
+    explanation = "Which fields of a lead come into its Hull account. Without an attribute the standard name is used, such as closeio/description."
+
+
+class ContactsOut(MappingInline):
+    object_type, direction = ObjectType.CONTACT, Direction.OUTBOUND
+    verbose_name_plural = "Contacts: Hull → Close"
+    fields = ("hull", "close", "mode", "position")
+    explanation = "Which attributes of a Hull user are written to which fields of its contact. The name goes out without a row; account.… reads the user's account."
+
+
+class ContactsIn(MappingInline):
+    object_type, direction = ObjectType.CONTACT, Direction.INBOUND
+    verbose_name_plural = "Contacts: Close → Hull"
+    fields = ("close", "hull", "position")
+    explanation = "Which fields of a contact come into its Hull user. Without an attribute the standard name is used, such as closeio/title."
+
+
+INLINES = (LeadsOut, LeadsIn, ContactsOut, ContactsIn)

@@ -1,0 +1,77 @@
+"""What a mapping row may name: Close's fields with their labels, and the attributes that Hull told of lately."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from typing import Any
+
+from sync.mapping.paths import GROUP
+from sync.models import Change, Connector
+from sync.records import CloseSchema, Direction, ObjectType
+from sync.services import options, setup
+
+LATEST_CHANGES = 200
+MOST = 300
+
+
+class Suggestions:
+    """The suggestions of one connector, each asked for once."""
+
+    def __init__(self, connector: Connector | None) -> None:
+        self.connector = connector
+
+    @cached_property
+    def schema(self) -> CloseSchema:
+        return setup.load_schema(self.connector) if self.connector else CloseSchema()
+
+    @property
+    def is_schema_known(self) -> bool:
+        return self.connector is not None and self.connector.schema_read_at is not None
+
+    def close_fields(self, object_type: ObjectType, direction: Direction) -> dict[str, str]:
+        """Return the fields that can be mapped, by name, with what they are called."""
+        way = "out" if direction is Direction.OUTBOUND else "in"
+        listed = options.choices(self.schema, f"fields-{object_type.lower()}-{way}")
+        if direction is Direction.OUTBOUND and object_type is ObjectType.LEAD:
+            listed.append({"value": "status_id", "label": "Status"})
+        return {option["value"]: option["label"] for option in listed}
+
+    def hull_attributes(self, object_type: ObjectType, direction: Direction) -> dict[str, str]:
+        """Return the attributes that records of a kind lately had, or the standard names they come in as."""
+        if direction is Direction.INBOUND:
+            return dict.fromkeys(self._standard_names(object_type), "")
+        return dict.fromkeys(self._told[object_type][:MOST], "")
+
+    def _standard_names(self, object_type: ObjectType) -> list[str]:
+        plain = [
+            name.removeprefix("custom.")
+            for name in self.close_fields(object_type, Direction.INBOUND)
+            if "." not in name
+        ]
+        renamed = ["status" if name == "status_id" else name for name in plain]
+        return sorted(f"{GROUP}/{name}" for name in [*renamed, *self.schema.names(object_type).values()])
+
+    @cached_property
+    def _told(self) -> dict[ObjectType, list[str]]:
+        names: dict[ObjectType, set[str]] = {object_type: set() for object_type in ObjectType}
+        for object_type, payload in self._latest():
+            names[ObjectType(object_type)].update(_names(payload))
+        return {object_type: sorted(found) for object_type, found in names.items()}
+
+    def _latest(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        if self.connector is None:
+            return
+        outbound = Change.objects.filter(connector=self.connector, direction=Direction.OUTBOUND)
+        for object_type in ObjectType:
+            rows = outbound.filter(object_type=object_type).order_by("-pk")
+            yield from rows.values_list("object_type", "payload")[:LATEST_CHANGES]
+
+
+def _names(payload: Mapping[str, Any]) -> Iterator[str]:
+    account = (payload.get("account") or {}).get("attributes") or {}
+    if "user" in payload:
+        yield from payload["user"]
+        yield from (f"account.{name}" for name in account)
+    else:
+        yield from account
