@@ -210,7 +210,8 @@ UNFOLD = {
     ],
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
-    "SIDEBAR": {"show_search": True, "show_all_applications": True},
+    "DASHBOARD_CALLBACK": "sync.admin.dashboard.dashboard",
+    "SIDEBAR": {"show_search": True, "navigation": "sync.admin.navigation.navigation"},
 }
 
 # ── Logs ─────────────────────────────────────────────────────────────────────────────────────────

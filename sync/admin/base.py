@@ -7,11 +7,14 @@ from typing import Any
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import RelatedDropdownFilter
+from unfold.decorators import display
 from unfold.paginator import InfinitePaginator
 
 from accounts.access import organizations_visible_to
 from accounts.admin.scoped import ReadOnlyMixin, ScopedAdmin, principal_of
+from sync.admin import cells
 from sync.admin.words import DIRECTIONS, OBJECTS
 from sync.models import Connector
 
@@ -33,11 +36,10 @@ class ConnectorScopedAdmin(ScopedAdmin):
     list_per_page = 50
     show_full_result_count = False
 
-    def what(self, obj: Any) -> str:
+    @display(description="What")
+    def what(self, obj: Any) -> SafeString:
         """Say what a record is and which way it goes."""
-        return f"{OBJECTS[obj.object_type]}, {DIRECTIONS[obj.direction]}"
-
-    what.short_description = "What"  # type: ignore[attr-defined]  # how the admin names a column
+        return cells.unbroken(cells.stacked(OBJECTS[obj.object_type], DIRECTIONS[obj.direction]))
 
 
 class HistoryAdmin(ReadOnlyMixin, ConnectorScopedAdmin):

@@ -17,7 +17,7 @@ from sync.admin.words import RESULTS, VARIANTS, reason_words
 
 CLOSE_APP = "https://app.close.com"
 NOTHING = "–"
-_LINK = "text-primary-600 dark:text-primary-500 hover:underline"
+_LINK = "text-primary-600 dark:text-primary-500"
 _STEPS = ((86_400, "d"), (3_600, "h"), (60, "min"))
 
 
@@ -47,7 +47,12 @@ def stacked(*lines: Any) -> SafeString:
     """Render lines below each other, the first one prominent, the others small; empty ones are left out."""
     first, *rest = [line for line in lines if line] or [NOTHING]
     small = format_html_join("", '<div class="text-xs text-font-subtle-light dark:text-font-subtle-dark">{}</div>', [(line,) for line in rest])  # fmt: skip
-    return format_html('<div class="whitespace-normal break-words">{}{}</div>', first, small)
+    return format_html('<div class="break-words">{}{}</div>', first, small)
+
+
+def unbroken(content: Any) -> SafeString:
+    """Render content without breaking its lines."""
+    return format_html('<div class="whitespace-nowrap">{}</div>', content)
 
 
 def stacked_plainly(lines: Iterable[Any]) -> SafeString:
@@ -57,7 +62,8 @@ def stacked_plainly(lines: Iterable[Any]) -> SafeString:
 
 def wide(content: Any, width: int = 16) -> SafeString:
     """Render content at least this many characters wide, so that sentences in narrow columns stay readable."""
-    return format_html('<div style="min-width: {}rem; max-width: 28rem">{}</div>', width, content)
+    style = f"min-width: {width}rem; max-width: 28rem"
+    return format_html('<div class="whitespace-normal" style="{}">{}</div>', style, content)
 
 
 def changelist(model: str, **filters: Any) -> str:

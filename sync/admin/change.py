@@ -76,7 +76,10 @@ class ChangeAdmin(ReadOnlyMixin, ConnectorScopedAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Change]:
         ranks = [When(state=state, then=Value(rank)) for rank, state in enumerate(_FIRST)]
         urgency = Case(*ranks, default=Value(len(_FIRST)), output_field=IntegerField())
-        return super().get_queryset(request).annotate(urgency=urgency).defer("payload")
+        changes = (
+            Change.objects.annotate(urgency=urgency).defer("payload").order_by(*self.get_ordering(request))
+        )
+        return self.scope(request, changes, self.permission_to_view)
 
     def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
         return ("urgency", "-queued_at")
@@ -99,10 +102,8 @@ class ChangeAdmin(ReadOnlyMixin, ConnectorScopedAdmin):
     def record(self, change: Change) -> SafeString:
         history = cells.same_record("outcome", change.connector_id, change.key)
         close_id = change.key if change.direction == Direction.INBOUND else ""
-        return cells.stacked(
-            cells.link(history, change.label or change.key, "All outcomes of this record"),
-            cells.close_link(change.object_type, close_id),
-        )
+        name = cells.link(history, change.label or change.key, "All outcomes of this record")
+        return cells.wide(cells.stacked(name, cells.close_link(change.object_type, close_id)), 9)
 
     @display(description="Next try", ordering="not_before")
     def next_try(self, change: Change) -> str:

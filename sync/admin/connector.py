@@ -9,6 +9,7 @@ from django.db.models import Field, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.safestring import SafeString
+from django.utils.text import capfirst
 from unfold.contrib.filters.admin import DropdownFilter, RelatedDropdownFilter
 from unfold.decorators import display
 
@@ -97,6 +98,7 @@ class ConnectorAdmin(ConnectorActions, ScopedAdmin):
         "version",
     )
     change_form_outer_before_template = "sync/admin/connector_panel.html"
+    change_form_outer_after_template = "sync/admin/connector_chart.html"
     warn_unsaved_form = True
     fieldsets = (
         ("Identity and state", {
@@ -132,7 +134,8 @@ class ConnectorAdmin(ConnectorActions, ScopedAdmin):
     )  # fmt: skip
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Connector]:
-        return queries.with_health(super().get_queryset(request), now=timezone.now())
+        connectors = queries.with_health(Connector.objects.all(), now=timezone.now())
+        return self.scope(request, connectors.order_by(*self.get_ordering(request)), self.permission_to_view)
 
     def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
         return ("severity", "name")
@@ -141,7 +144,7 @@ class ConnectorAdmin(ConnectorActions, ScopedAdmin):
 
     @display(description="Connector", ordering="name")
     def named(self, connector: Connector) -> SafeString:
-        return cells.stacked(connector.name, connector.slug)
+        return cells.wide(cells.stacked(connector.name, connector.slug), 9)
 
     @display(description="State", ordering="severity")
     def state_shown(self, connector: Connector) -> SafeString:
@@ -150,7 +153,7 @@ class ConnectorAdmin(ConnectorActions, ScopedAdmin):
 
     @display(description="Organization", ordering="organization__name")
     def organization_shown(self, connector: Connector) -> SafeString:
-        return cells.stacked(connector.organization.name, connector.organization.agency.name)
+        return cells.unbroken(cells.stacked(connector.organization.name, connector.organization.agency.name))
 
     @display(description="Close last read", ordering="read_at")
     def last_read(self, connector: Any) -> SafeString:
@@ -161,9 +164,8 @@ class ConnectorAdmin(ConnectorActions, ScopedAdmin):
         if not connector.waiting:
             return "0"
         address = cells.changelist("change", connector__id__exact=connector.pk, state__exact="PENDING")
-        return cells.stacked(
-            cells.link(address, f"{connector.waiting:,}"), f"oldest for {cells.age(connector.oldest)}"
-        )
+        age = f"oldest for {cells.age(connector.oldest)}"
+        return cells.unbroken(cells.stacked(cells.link(address, f"{connector.waiting:,}"), age))
 
     @display(description="Failed and held", ordering="failed")
     def needs_a_person(self, connector: Any) -> SafeString | str:
@@ -216,7 +218,7 @@ class ConnectorAdmin(ConnectorActions, ScopedAdmin):
 
     def formfield_for_dbfield(self, db_field: Field[Any, Any], request: HttpRequest, **kwargs: Any) -> Any:
         if isinstance(db_field, EncryptedField):
-            return SecretField(label=db_field.verbose_name.capitalize(), required=False)
+            return SecretField(label=capfirst(db_field.verbose_name), required=False)
         return super().formfield_for_dbfield(db_field, request, **kwargs)
 
     def change_view(

@@ -60,7 +60,10 @@ class RunAdmin(HistoryAdmin):
     @display(description="Work", ordering="kind")
     def kind_shown(self, run: Run) -> SafeString:
         dry = " (dry run)" if run.dry_run else ""
-        return cells.stacked(f"{run.get_kind_display()}{dry}", DIRECTIONS[run.direction], f"by {run.get_trigger_display().lower()}")  # fmt: skip
+        trigger = f"by {run.get_trigger_display().lower()}"
+        return cells.unbroken(
+            cells.stacked(f"{run.get_kind_display()}{dry}", DIRECTIONS[run.direction], trigger)
+        )
 
     @display(description="Records", ordering="considered")
     def progress(self, run: Run) -> SafeString | str:

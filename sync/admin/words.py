@@ -164,7 +164,6 @@ VARIANTS: Mapping[str, str] = {
     Result.PENDING.value: "warning",
     Result.FAILED.value: "danger",
     Result.DRY_RUN.value: "primary",
-    Change.State.WAITING.value: "warning",
     Change.State.HELD.value: "warning",
     Run.State.RUNNING.value: "info",
     Run.State.FINISHED.value: "success",

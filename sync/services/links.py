@@ -117,15 +117,18 @@ def reindex(connector: Connector, settings: SyncSettings) -> int:
     return count
 
 
-def pair(link: Link, hull_id: str, *, now: datetime) -> None:
-    """Pair a Close record with a Hull record. A pair that the Hull record had before is given up."""
-    if link.hull_id == hull_id:
-        return
-    earlier = Link.objects.filter(
-        connector_id=link.connector_id, object_type=link.object_type, hull_id=hull_id
-    )
-    earlier.exclude(pk=link.pk).update(hull_id=None)
-    link.hull_id, link.paired_at = hull_id, now
+def pair(connector: Connector, pairs: Sequence[tuple[Link, str]], *, now: datetime) -> None:
+    """Pair Close records with Hull records. A pair that a Hull record had before is given up.
+
+    The links have to be saved by the caller. Must run inside a transaction.
+    """
+    fresh = [(link, hull_id) for link, hull_id in pairs if link.hull_id != hull_id]
+    for object_type in {link.object_type for link, _ in fresh}:
+        keys = [hull_id for link, hull_id in fresh if link.object_type == object_type]
+        earlier = Link.objects.filter(connector=connector, object_type=object_type, hull_id__in=keys)
+        earlier.update(hull_id=None)
+    for link, hull_id in fresh:
+        link.hull_id, link.paired_at = hull_id, now
 
 
 def mark_deleted(connector: Connector, object_type: str, close_id: str, *, at: datetime) -> Link:

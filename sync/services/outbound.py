@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -37,6 +38,8 @@ from sync.services.recording import Verdict
 
 # How old our knowledge of Close may be before something new is created there.
 INDEX_AGE = timedelta(minutes=2)
+
+_CREATING = (Verb.CREATE_LEAD, Verb.CREATE_CONTACT)
 
 # A link, what Hull is told about it, and the attributes that Hull holds afterwards.
 _Told = tuple[Link, HullWrite, Attributes]
@@ -127,9 +130,8 @@ def _without(plan: FamilyPlan, names: set[tuple[ObjectType, str]]) -> FamilyPlan
 
 
 def _may_create(plans: Sequence[FamilyPlan]) -> bool:
-    creating = (Verb.CREATE_LEAD, Verb.CREATE_CONTACT)
     return any(
-        decision.verb in creating or decision.record.create_blocked
+        decision.verb in _CREATING or decision.record.create_blocked
         for plan in plans
         for decision in _decisions(plan)
     )
@@ -178,12 +180,7 @@ def _read_first(
 
 def _intend(work: Work, plans: Sequence[FamilyPlan]) -> None:
     """Write down every POST of the slice before the first of them is sent."""
-    creating = [
-        decision
-        for plan in plans
-        for decision in _decisions(plan)
-        if decision.verb in (Verb.CREATE_LEAD, Verb.CREATE_CONTACT)
-    ]
+    creating = [decision for plan in plans for decision in _decisions(plan) if decision.verb in _CREATING]
     now = work.clock()
     Intent.objects.bulk_create(
         Intent(
@@ -211,29 +208,48 @@ def _write_back(work: Work, writes: Sequence[_Told]) -> None:
 
 
 def _record(work: Work, inputs: OutboundInputs, applied: Sequence[Applied]) -> list[_Told]:
+    """Write down a slice, and return what Hull has to be told. Must run inside a transaction."""
     now = work.clock()
     rows = links.remember(work.connector, [one.seen for one in applied if one.seen], work.settings)
-    verdicts, released, writes = [], [], []
-    intents: dict[tuple[str, str], tuple[Intent.State, str]] = {}
-    for one in applied:
-        verdict = _verdict_of(work, inputs, one)
-        name = (verdict.object_type.value, verdict.key)
-        link = _link(work, one, rows)
-        if link and not one.error:
-            writes += _pair(work, link, one.decision, now)
-            released += [verdict.key] if verdict.object_type is ObjectType.LEAD else []
-        if not isinstance(one.error, UnknownResultError):
-            close_id = link.close_id if link else ""
-            intents[name] = (
-                Intent.State.DONE if link else Intent.State.REFUSED,
-                close_id,
-            )
-        if _matters(inputs, one.decision):
-            verdicts.append(verdict)
-    recording.settle_intents(work.connector, intents, now=now)
-    recording.record(work.run, verdicts, now=now)
-    _release(work, released, now)
+    rows = _with_untouched(work, rows, applied)
+    held = [(link, one.decision) for one in applied if not one.error and (link := _link(one, rows))]
+    news = {link.pk for link, decision in held if link.hull_id != decision.record.key}
+    links.pair(work.connector, [(link, decision.record.key) for link, decision in held], now=now)
+    writes = [told for link, decision in held for told in _agree(work, link, decision, link.pk in news)]
+    Link.objects.bulk_update([link for link, _ in held], ["hull_id", "paired_at", "base"])
+    recording.settle_intents(work.connector, _settled_intents(applied), now=now)
+    verdicts = [(one, _verdict_of(work, inputs, one)) for one in applied]
+    recording.record(
+        work.run, [verdict for one, verdict in verdicts if _matters(inputs, one.decision)], now=now
+    )
+    leads = [decision.record.key for _, decision in held if decision.record.object_type is ObjectType.LEAD]
+    _release(work, leads, now)
     return writes
+
+
+def _settled_intents(applied: Sequence[Applied]) -> dict[tuple[str, str], tuple[Intent.State, str]]:
+    """Return which POSTs are known to have been carried out, or not; the others stay open."""
+    settled = {}
+    for one in applied:
+        name = (one.decision.record.object_type.value, one.decision.record.key)
+        close_id = one.seen.close_id if one.seen else one.decision.close_id
+        if close_id and not one.error:
+            settled[name] = (Intent.State.DONE, close_id)
+        elif one.error and one.decision.verb in _CREATING and not isinstance(one.error, UnknownResultError):
+            settled[name] = (Intent.State.REFUSED, "")
+    return settled
+
+
+def _with_untouched(
+    work: Work, rows: dict[tuple[str, str], Link], applied: Sequence[Applied]
+) -> dict[tuple[str, str], Link]:
+    """Add the links of records that needed no request."""
+    names = [
+        (one.decision.record.object_type.value, one.decision.close_id or "")
+        for one in applied
+        if not one.seen
+    ]
+    return links.find(work.connector, names) | rows
 
 
 def _matters(inputs: OutboundInputs, decision: Decision) -> bool:
@@ -242,39 +258,26 @@ def _matters(inputs: OutboundInputs, decision: Decision) -> bool:
     return name in inputs.changes or decision.verb is not None or decision.adopted
 
 
-def _link(work: Work, one: Applied, rows: dict[tuple[str, str], Link]) -> Link | None:
+def _link(one: Applied, rows: dict[tuple[str, str], Link]) -> Link | None:
     """Return the link of a record that Close holds, after a write or without one."""
-    close_id = one.seen.close_id if one.seen else one.decision.close_id
-    if not close_id or one.decision.result not in (
-        Result.CREATED,
-        Result.UPDATED,
-        Result.UNCHANGED,
-    ):
+    if one.decision.result not in (Result.CREATED, Result.UPDATED, Result.UNCHANGED):
         return None
-    name = (one.decision.record.object_type.value, close_id)
-    return rows.get(name) or links.find(work.connector, [name]).get(name)
+    close_id = one.seen.close_id if one.seen else one.decision.close_id
+    return rows.get((one.decision.record.object_type.value, close_id or ""))
 
 
-def _pair(work: Work, link: Link, decision: Decision, now: datetime) -> list[_Told]:
-    """Store the pair and what was agreed, and prepare what Hull has to be told."""
-    hull = decision.record.hull
-    is_news = link.hull_id != decision.record.key
-    links.pair(link, decision.record.key, now=now)
+def _agree(work: Work, link: Link, decision: Decision, is_news: bool) -> list[_Told]:
+    """Note what both sides agreed on, and return what Hull has to be told of it."""
     base = links.as_dicts(agreed(decision.base, link.close))
-    if base and base != {path: link.base.get(path) for path in base}:
-        link.base = link.base | base
-    elif not is_news and decision.verb is None:
+    is_same = all(link.base.get(path) == pair for path, pair in base.items())
+    link.base = link.base | base
+    if is_same and not is_news and decision.verb is None:
         return []
-    link.save(update_fields=["hull_id", "paired_at", "base", "updated_at"])
     known = link.as_known()
-    if is_news and hull.close_id != link.close_id:
-        known = KnownRecord(
-            link.close_id,
-            link.close,
-            link.hull_id,
-            link.parent_close_id or None,
-            updated_at=link.close_updated_at,
-        )
+    if is_news and decision.record.hull.close_id != link.close_id:
+        known = replace(
+            known, sent={}
+        )  # whatever Hull was told before, it may have been about another record
     write, sent = write_back(known, decision.record.object_type, work.settings)
     return [(link, write, sent)] if write else []
 
@@ -321,7 +324,7 @@ def _gone(work: Work, decision: Decision) -> None:
     with transaction.atomic():
         link = links.mark_deleted(work.connector, record.object_type, decision.close_id or "", at=now)
         if link.hull_id is None:
-            links.pair(link, record.key, now=now)
+            links.pair(work.connector, [(link, record.key)], now=now)
             link.save(update_fields=["hull_id", "paired_at"])
         heard = Heard(
             record.object_type,

@@ -14,8 +14,6 @@ from sync.models import Change, Connector, Intent, Outcome, Run
 from sync.records import Direction, ObjectType
 from sync.services.setup import Remotes
 
-COUNTERS = ("created", "updated", "unchanged", "skipped", "failed", "pending")
-
 
 @dataclass(slots=True)
 class Verdict:
@@ -107,9 +105,8 @@ def record(run: Run, verdicts: Sequence[Verdict], *, now: datetime) -> None:
     """Write outcomes and the state of the changes behind them, in one transaction."""
     connector = run.connector
     Outcome.objects.bulk_create([_outcome(run, verdict, connector.version, now) for verdict in verdicts])
-    for verdict in verdicts:
-        if verdict.change is not None and not run.dry_run:
-            _settle(verdict.change, verdict, now)
+    if not run.dry_run:
+        _settle_all(verdicts, now)
     counted = Counter(verdict.result.value for verdict in verdicts)
     run.counters = dict(Counter(run.counters) + counted)
     run.considered += len(verdicts)
@@ -126,22 +123,32 @@ def _outcome(run: Run, verdict: Verdict, version: int, now: datetime) -> Outcome
     )  # fmt: skip
 
 
-def _settle(change: Change, verdict: Verdict, now: datetime) -> None:
-    """Set a change's state, unless a newer message replaced what was worked on."""
-    state = _state(verdict)
-    values = {
-        "state": state,
-        "reason": verdict.reason,
-        "message": verdict.message or " ".join(verdict.notes),
-        "candidates": list(verdict.candidates),
-        "attempts": change.attempts + 1 if state == Change.State.PENDING else 0,
-        "not_before": verdict.retry_at or now,
-        "finished_at": now,
-        "batch": change.batch and state != Change.State.DONE,
-    }
-    if verdict.reason in (WaitReason.PARENT_PENDING, WaitReason.RATE_LIMITED):
-        values["attempts"] = change.attempts
-    Change.objects.filter(pk=change.pk, revision=change.revision).update(**values)
+_SETTLED = ("state", "reason", "message", "candidates", "attempts", "not_before", "finished_at", "batch")
+
+
+def _settle_all(verdicts: Sequence[Verdict], now: datetime) -> None:
+    """Set the state of the changes, except where a newer message replaced what was worked on."""
+    worked_on = {verdict.change.pk: verdict for verdict in verdicts if verdict.change is not None}
+    rows = Change.objects.select_for_update().filter(pk__in=worked_on).order_by("pk")
+    settled = []
+    for row in rows:
+        verdict = worked_on[row.pk]
+        if verdict.change is not None and row.revision == verdict.change.revision:
+            _settle(row, verdict, now)
+            settled.append(row)
+    Change.objects.bulk_update(settled, _SETTLED)
+
+
+def _settle(row: Change, verdict: Verdict, now: datetime) -> None:
+    row.state, row.reason = _state(verdict), verdict.reason
+    row.message = verdict.message or " ".join(verdict.notes)
+    row.candidates = list(verdict.candidates)
+    if row.state != Change.State.PENDING:
+        row.attempts = 0
+    elif verdict.reason not in (WaitReason.PARENT_PENDING, WaitReason.RATE_LIMITED):
+        row.attempts += 1
+    row.not_before, row.finished_at = verdict.retry_at or now, now
+    row.batch = row.batch and row.state != Change.State.DONE
 
 
 _WAITS_FOR_ACCOUNT = (
@@ -172,16 +179,9 @@ def settle_intents(
 ) -> None:
     """Close intents: `(object type, key)` to the state and the Close id."""
     keys = {key for _, key in settled}
-    for intent in Intent.objects.filter(connector=connector, state=Intent.State.OPEN, key__in=keys):
-        if (intent.object_type, intent.key) in settled:
-            intent.state, intent.close_id = settled[intent.object_type, intent.key]
-            intent.settled_at = now
-            intent.save(update_fields=["state", "close_id", "settled_at"])
-
-
-def summed(runs: Sequence[Run]) -> dict[str, int]:
-    """Return the counters of some runs added up, under the names that scripts read."""
-    total: Counter[str] = Counter()
-    for run in runs:
-        total.update({name.lower(): count for name, count in run.counters.items()})
-    return {name: total.get(name, 0) for name in COUNTERS}
+    found = Intent.objects.filter(connector=connector, state=Intent.State.OPEN, key__in=keys)
+    intents = [intent for intent in found if (intent.object_type, intent.key) in settled]
+    for intent in intents:
+        intent.state, intent.close_id = settled[intent.object_type, intent.key]
+        intent.settled_at = now
+    Intent.objects.bulk_update(intents, ["state", "close_id", "settled_at"])

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from sync.models import Change, Intent, Link
+from sync.services import outbound
 from tests.journeys.world import World, map_rows
 
 ACME = {"id": "a-acme", "name": "Acme", "domain": "acme.com"}
@@ -304,3 +307,18 @@ def test_no_intent_is_left_open(world: World) -> None:
     world.settle()
 
     assert set(Intent.objects.values_list("state", flat=True)) == {"DONE"}
+
+
+@pytest.mark.inline(reason="counts the queries of this process")
+def test_a_slice_costs_few_queries(world: World, django_assert_max_num_queries: Any) -> None:
+    world.settle()
+    accounts = [
+        world.account_message(id=f"a-{n}", name=f"Company {n}", domain=f"c{n}.com") for n in range(100)
+    ]
+    with django_assert_max_num_queries(25):
+        world.notify("account:update", accounts)
+
+    with django_assert_max_num_queries(60):
+        outbound.drain(world.connector, trigger="COMMAND", clock=world.clock)
+
+    assert len(world.close.leads) == 100

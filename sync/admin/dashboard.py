@@ -1,0 +1,86 @@
+"""The first page: every connector one may see, the worst first, and the last 24 hours."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django.http import HttpRequest
+from django.utils import timezone
+
+from sync import queries
+from sync.admin import cells, health
+from sync.admin.base import change_page, visible_connectors
+from sync.admin.charts import Chart, outcomes_chart
+from sync.admin.story import Table
+
+MOST = 100
+
+
+def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
+    """Add what the first page shows."""
+    now = timezone.now()
+    visible = visible_connectors(request)
+    rows = queries.with_last_changes(queries.with_health(visible, now=now))
+    connectors = list(rows.select_related("organization__agency").order_by("severity", "name")[:MOST])
+    chart = outcomes_chart(queries.outcomes_by_hour(visible, now=now), now=now)
+    return context | {
+        "title": "Overview",
+        "numbers": _numbers(connectors, chart),
+        "connectors": _table(connectors, now),
+        "has_more": len(connectors) == MOST,
+        "chart": chart,
+        "chart_link": cells.changelist("outcome"),
+    }
+
+
+def _numbers(connectors: list[Any], chart: Chart) -> list[dict[str, Any]]:
+    troubled = [one for one in connectors if one.health in (queries.Health.BROKEN, queries.Health.SILENT)]
+    stuck = sum(one.failed + one.held for one in connectors)
+    running = [one for one in connectors if one.health not in (queries.Health.OFF, queries.Health.PAUSED)]
+    return [
+        {"title": "Connectors", "value": len(connectors), "hint": f"{len(running):,} switched on", "href": cells.changelist("connector")},
+        {"title": "Stopped or silent", "value": len(troubled), "hint": "see the table below", "href": cells.changelist("connector")},
+        {"title": "Need a person", "value": stuck, "hint": "records failed or held", "href": cells.changelist("change", queue="attention")},
+        {"title": "Waiting", "value": sum(one.waiting for one in connectors), "hint": "records on their way", "href": cells.changelist("change", state__exact="PENDING")},
+        {"title": "Outcomes in 24 hours", "value": chart.total, "hint": "records considered", "href": cells.changelist("outcome")},
+    ]  # fmt: skip
+
+
+def _table(connectors: list[Any], now: datetime) -> Table:
+    table = Table(
+        "Connectors",
+        [
+            "Connector",
+            "State, and what to do",
+            "Last change to Close",
+            "Last change to Hull",
+            "Waiting",
+            "Failed and held",
+        ],
+    )
+    table.rows = [
+        [
+            cells.stacked(cells.link(change_page(one), one.name), one.organization.name),
+            _state(one, now),
+            cells.ago(one.last_outbound, now),
+            cells.ago(one.last_inbound, now),
+            cells.stacked(
+                f"{one.waiting:,}", f"oldest for {cells.age(one.oldest, now)}" if one.oldest else ""
+            ),
+            _stuck(one),
+        ]
+        for one in connectors
+    ]
+    return table
+
+
+def _state(connector: Any, now: datetime) -> Any:
+    state = health.describe(connector, now=now)
+    return cells.wide(cells.stacked(state.badge, state.detail, state.move))
+
+
+def _stuck(connector: Any) -> Any:
+    count = connector.failed + connector.held
+    address = cells.changelist("change", connector__id__exact=connector.pk, queue="attention")
+    return cells.badge(f"{count:,}", "danger", href=address) if count else "0"

@@ -1,0 +1,85 @@
+"""The sidebar: what one looks at daily first, then the setup, then the machinery."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.urls import reverse
+
+from sync import queries
+from sync.admin import cells
+from sync.admin.base import visible_connectors
+
+Item = dict[str, Any]
+
+
+def navigation(request: HttpRequest) -> list[dict[str, Any]]:
+    """Return the groups of the sidebar, with what the user may open."""
+    groups = [
+        {"title": "", "items": [_overview(request), *_daily(request)]},
+        {
+            "title": "Setup", "separator": True, "collapsible": True,
+            "items": [
+                _item(request, "Organizations", "domain", "accounts", "organization"),
+                _item(request, "Agencies", "corporate_fare", "accounts", "agency"),
+                _item(request, "Members", "group", "accounts", "membership"),
+                _item(request, "People", "person", "accounts", "user"),
+                _item(request, "API tokens", "key", "accounts", "apitoken"),
+            ],
+        },
+        {
+            "title": "Advanced", "separator": True, "collapsible": True,
+            "items": [
+                _item(request, "Deliveries", "move_to_inbox", "sync", "delivery"),
+                _item(request, "Reading positions", "bookmark", "sync", "cursor"),
+                _item(request, "Lanes", "swap_vert", "sync", "lane"),
+                _item(request, "Creations in Close", "note_add", "sync", "intent"),
+                _item(request, "Close fields", "list_alt", "sync", "closefield"),
+                _item(request, "Close statuses", "label", "sync", "closestatus"),
+                _item(request, "Hull segments", "donut_small", "sync", "hullsegment"),
+                _item(request, "Schedules", "schedule", "django_celery_beat", "periodictask"),
+            ],
+        },
+    ]  # fmt: skip
+    return [{**group, "items": [item for item in group["items"] if item]} for group in groups]
+
+
+def _overview(request: HttpRequest) -> Item:
+    address = reverse("admin:index")
+    return {"title": "Overview", "icon": "dashboard", "link": address, "active": request.path == address}
+
+
+def _daily(request: HttpRequest) -> list[Item | None]:
+    attention = _item(request, "Needs attention", "error", "sync", "change")
+    queue = _item(request, "Queue", "pending_actions", "sync", "change")
+    if attention and queue:
+        is_narrowed = request.GET.get("queue") == "attention"
+        attention["link"] = cells.changelist("change", queue="attention")
+        attention["active"], queue["active"] = (
+            attention["active"] and is_narrowed,
+            queue["active"] and not is_narrowed,
+        )
+        if count := queries.count_stuck(visible_connectors(request)):
+            attention["badge"] = f"{count:,}"
+    return [
+        _item(request, "Connectors", "sync_alt", "sync", "connector"),
+        attention,
+        queue,
+        _item(request, "Outcomes", "history", "sync", "outcome"),
+        _item(request, "Runs", "play_circle", "sync", "run"),
+        _item(request, "Links", "link", "sync", "link"),
+    ]
+
+
+def _item(request: HttpRequest, title: str, icon: str, app: str, model: str) -> Item | None:
+    """Return an entry, or None when the user may not open that list."""
+    owner = next(
+        (found for of, found in admin.site._registry.items() if (of._meta.app_label, of._meta.model_name) == (app, model)),
+        None,
+    )  # fmt: skip
+    if owner is None or not owner.has_view_permission(request):
+        return None
+    address = reverse(f"admin:{app}_{model}_changelist")
+    return {"title": title, "icon": icon, "link": address, "active": request.path.startswith(address)}
