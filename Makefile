@@ -14,7 +14,7 @@ REDIS_URL ?= redis://127.0.0.1:6379/14
 PRODUCTION := DEBUG=false PUBLIC_URL=https://connector.example.com SECRET_KEY=checked-only-$(shell printf '%064d' 0)abcdef \
 	FIELD_ENCRYPTION_KEYS=Y2hlY2tlZC1vbmx5LWNoZWNrZWQtb25seS1jaGVja2U=
 
-.PHONY: help setup demo run test test-postgres test-processes check format lock bench screenshots clean
+.PHONY: help setup demo run test test-postgres test-processes check format lock bench screenshots differences clean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -70,6 +70,9 @@ bench: setup ## Measure, and print the table of docs/performance.md
 
 screenshots: setup ## Take the pictures of the documentation anew
 	@$(PY) docs/screenshots.py
+
+differences: setup ## Write docs/differences.md anew from the verdicts on the recorded inputs
+	@DJANGO_SETTINGS_MODULE=tests.settings $(PY) -c 'import django; django.setup(); from tests.vectors.page import PAGE, page; PAGE.write_text(page())'
 
 clean: ## Remove the virtual environment, the local database and caches
 	@rm -rf $(VENV) var .mypy_cache .ruff_cache .pytest_cache .hypothesis

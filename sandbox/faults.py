@@ -24,6 +24,8 @@ class _Rule:
     kind: str
     times: int | None = None
     probability: float = 1.0
+    matching: str = ""
+    skip: int = 0
 
 
 class Faults:
@@ -33,9 +35,14 @@ class Faults:
         self._random = random.Random(seed)
         self._rules: list[_Rule] = []
 
-    def fail_next(self, method: str, path: str, kind: str, times: int = 1) -> None:
-        """Have the next matching requests fail. Raises ValueError for an unknown kind."""
-        self._add(_Rule(method, path, kind, times))
+    def fail_next(
+        self, method: str, path: str, kind: str, times: int = 1, matching: str = "", skip: int = 0
+    ) -> None:
+        """Have the next requests fail whose body holds a text, after letting some pass.
+
+        Raises ValueError for an unknown kind.
+        """
+        self._add(_Rule(method, path, kind, times, matching=matching, skip=skip))
 
     def add_rate(self, method: str, path: str, kind: str, probability: float) -> None:
         """Have a share of the matching requests fail."""
@@ -75,7 +82,10 @@ class Faults:
                 or rule.times == 0
             ):
                 continue
-            if self._random.random() >= rule.probability:
+            if rule.matching.encode() not in request.body or self._random.random() >= rule.probability:
+                continue
+            if rule.skip:
+                rule.skip -= 1
                 continue
             if rule.times is not None:
                 rule.times -= 1

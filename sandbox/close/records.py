@@ -107,6 +107,27 @@ class Records:
         self.store.leads[destination]["date_updated"] = self.store.stamp()
         self.log.write("lead", "merged", self.lead(destination), destination, actor, meta=meta)
 
+    def insert(self, raw: Record) -> None:
+        """Put a lead with its contacts in as it is, unchecked, without an event."""
+        people = raw.get("contacts") or []
+        blank = {
+            "organization_id": self.store.organization_id,
+            "addresses": [],
+            "name": "",
+            "description": "",
+            "url": None,
+        }
+        fields = {name: value for name, value in raw.items() if name != "contacts"}
+        fields["date_updated"] = fields.get("date_updated") or self.store.stamp()
+        fields["date_created"] = fields.get("date_created") or self.store.stamp()
+        self.store.leads[raw["id"]] = blank | fields
+        for person in people:
+            times = {name: fields[name] for name in ("date_created", "date_updated")}
+            empty: Record = {"name": "", "title": "", "emails": [], "phones": [], "urls": []}
+            contact = empty | times | person | {"lead_id": raw["id"]}
+            contact["id"] = person.get("id") or self.store.new_id("cont")
+            self.store.contacts[contact["id"]] = contact
+
     # ── Contacts ─────────────────────────────────────────────────────────────────────────────────
 
     def create_contact(self, body: Record, actor: Actor) -> Record:

@@ -47,6 +47,7 @@ class HistoryAdmin(ReadOnlyMixin, ConnectorScopedAdmin):
 
     paginator = InfinitePaginator
     list_disable_select_all = True
+    actions_detail_hide_default = True  # what nobody edits has no history of edits
     ordering: Any = ("-pk",)
 
 

@@ -123,8 +123,13 @@ def ago(moment: datetime | None, now: datetime | None = None, *, never: str = "n
     """Render a past moment as its age, with the exact time to hover over."""
     if moment is None:
         return SafeString(never)
-    exact = f"{timezone.localtime(moment):%Y-%m-%d %H:%M:%S %Z}"
-    return format_html('<span class="whitespace-nowrap" title="{}">{} ago</span>', exact, age(moment, now))
+    return format_html(
+        '<span class="whitespace-nowrap" title="{}">{} ago</span>', exact(moment), age(moment, now)
+    )
+
+
+def exact(moment: datetime) -> str:
+    return f"{timezone.localtime(moment):%Y-%m-%d %H:%M:%S %Z}"
 
 
 def due(moment: datetime | None, now: datetime | None = None) -> str:

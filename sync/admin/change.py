@@ -58,6 +58,7 @@ class ChangeAdmin(ReadOnlyMixin, ConnectorScopedAdmin):
     search_help_text = "Name, Hull id or Close id"
     actions = ("replay_selected", "ignore_selected")
     actions_detail = ("replay_one", "ignore_one")
+    actions_detail_hide_default = True
     change_form_outer_before_template = "sync/admin/chooser.html"
     change_form_outer_after_template = "sync/admin/change.html"
     fieldsets = (

@@ -26,6 +26,9 @@ from sync.admin.words import HEALTH
 from sync.models import Connector, EncryptedField
 from sync.services.configuration import configuration_changed
 
+# Fieldsets in tabs leave no room around their description.
+_sentence = '<p class="px-3 pt-3">{}</p>'.format
+
 # What a connector is called does not change what it does.
 _NAMES = frozenset({"name", "slug"})
 
@@ -103,32 +106,32 @@ class ConnectorAdmin(ConnectorActions, ScopedAdmin):
     fieldsets = (
         ("Identity and state", {
             "classes": ("tab",),
-            "description": "What this connector is called, whose it is, and whether it runs.",
+            "description": _sentence("What this connector is called, whose it is, and whether it runs."),
             "fields": ("name", "slug", "organization", "enabled", "home", "version", "public_id"),
         }),
         ("Hull", {
             "classes": ("tab",),
-            "description": "How to reach the connector in Hull's dashboard that this one stands for.",
+            "description": _sentence("How to reach the connector in Hull's dashboard that this one stands for."),
             "fields": ("hull_connector_id", "hull_secret", "hull_api_url", "hull_firehose_url"),
         }),
         ("Close", {
             "classes": ("tab",),
-            "description": "Which Close organization the leads and contacts are in. A key of another one is refused later.",
+            "description": _sentence("Which Close organization the leads and contacts are in. A key of another one is refused later."),
             "fields": ("close_api_key", "close_organization", "fields_read", "close_api_url", "webhook_shown"),
         }),
         ("What goes out", {
             "classes": ("tab",),
-            "description": "Which accounts and users of Hull are written to Close, and what a new lead begins as.",
+            "description": _sentence("Which accounts and users of Hull are written to Close, and what a new lead begins as."),
             "fields": ("account_segments", "user_segments", "lead_status"),
         }),
         ("Identifiers", {
             "classes": ("tab",),
-            "description": "How an account in Hull recognises the lead that is it, before the two are linked.",
+            "description": _sentence("How an account in Hull recognises the lead that is it, before the two are linked."),
             "fields": ("identity_hull", "identity_close"),
         }),
         ("Schedule", {
             "classes": ("tab",),
-            "description": "How often Close's event log is read; a webhook of Close makes it sooner.",
+            "description": _sentence("How often Close's event log is read; a webhook of Close makes it sooner."),
             "fields": ("pull_interval_seconds", "backfilled"),
         }),
     )  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from django import forms
@@ -107,13 +107,13 @@ def chosen(
 class SuggestingInput(UnfoldAdminTextInputWidget):
     """A text input that offers a list of values, and tells below what the present one is called."""
 
-    def __init__(self, list_id: str, names: Mapping[str, str], attrs: dict[str, Any] | None = None) -> None:
-        super().__init__({"list": list_id, "autocomplete": "off", **(attrs or {})})
-        self.names = names
+    def __init__(self, list_id: str, called: Callable[[str], str] | None = None) -> None:
+        super().__init__({"list": list_id, "autocomplete": "off"})
+        self.called = called
 
     def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
         shown = super().render(name, value, attrs, renderer)
-        called = self.names.get(str(value or ""), "")
+        called = self.called(str(value or "")) if self.called else ""
         return format_html('{}<div class="mt-1 text-xs">{}</div>', shown, called) if called else shown
 
 

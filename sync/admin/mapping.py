@@ -37,13 +37,10 @@ class MappingForm(forms.ModelForm):  # type: ignore[type-arg]  # not a generic a
         super().__init__(*args, **kwargs)
         self.instance.object_type, self.instance.direction = self.object_type.value, self.direction.value
         if "close" in self.fields:
-            names = self.suggestions.close_fields(self.object_type, self.direction)
-            self.fields["close"].widget = SuggestingInput(
-                list_id("close", self.object_type, self.direction), names
-            )
-            self.fields["hull"].widget = SuggestingInput(
-                list_id("hull", self.object_type, self.direction), {}
-            )
+            place = self.object_type, self.direction
+            called = self.suggestions.called(*place)
+            self.fields["close"].widget = SuggestingInput(list_id("close", *place), called)
+            self.fields["hull"].widget = SuggestingInput(list_id("hull", *place))
         if "mode" in self.fields:
             self.fields["mode"].widget.choices = [(mode.value, words) for mode, words in _MODES.items()]
 
@@ -135,6 +132,8 @@ class MappingInline(ScopedTabularInline):
     ordering = ("position", "pk")
     ordering_field = "position"
     hide_ordering_field = True
+    hide_title = True
+    verbose_name = "row"
     show_count = True
     object_type: ObjectType
     direction: Direction

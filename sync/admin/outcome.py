@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.safestring import SafeString
@@ -47,13 +48,16 @@ class OutcomeAdmin(HistoryAdmin):
         ),
     )  # fmt: skip
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Outcome]:
+        return super().get_queryset(request).prefetch_related("connector__close_fields")
+
     @display(description="When", ordering="pk")
     def when(self, outcome: Outcome) -> SafeString:
         return cells.ago(outcome.created_at)
 
     @display(description="When")
     def when_exactly(self, outcome: Outcome) -> str:
-        return f"{timezone.localtime(outcome.created_at):%Y-%m-%d %H:%M:%S %Z}"
+        return cells.exact(outcome.created_at)
 
     @display(description="Result")
     def result_shown(self, outcome: Outcome) -> SafeString:
@@ -76,7 +80,7 @@ class OutcomeAdmin(HistoryAdmin):
 
     @display(description="Fields written")
     def written(self, outcome: Outcome) -> SafeString:
-        return cells.stacked(story.shorten(", ".join(outcome.fields), 120))
+        return cells.wide(cells.stacked(story.shorten(story.field_names(outcome), 120)), 8)
 
     @display(description="Left out")
     def notes_shown(self, outcome: Outcome) -> SafeString:

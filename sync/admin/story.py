@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from django.db.models import prefetch_related_objects
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -15,6 +16,7 @@ from sync.admin import cells
 from sync.admin.base import change_page
 from sync.admin.words import DIRECTIONS, OBJECTS, VARIANTS, reason_words
 from sync.models import Change, Connector, HullSegment, Link, Outcome
+from sync.records import parse_time
 from sync.services import explain
 
 LONGEST = 300
@@ -45,6 +47,7 @@ class Page:
 def tell(connector: Connector, key: str, *, now: datetime) -> Page:
     """Return the story of the record that a Hull id or a Close id names."""
     told = explain.tell(connector, key)
+    prefetch_related_objects(told.outcomes, "connector__close_fields")
     tables = [_pairs(told.links), _queue(told.changes, now), outcomes_table(told.outcomes, now)]
     return Page(told.next_steps, [table for table in tables if table.rows])
 
@@ -57,12 +60,18 @@ def outcomes_table(outcomes: Iterable[Outcome], now: datetime) -> Table:
             DIRECTIONS[outcome.direction],
             cells.result_badge(outcome.result),
             reason_words(outcome.reason).label,
-            shorten(", ".join(outcome.fields), 120) or cells.NOTHING,
+            shorten(field_names(outcome), 120) or cells.NOTHING,
             _said(outcome.message, outcome.notes),
         ]
         for outcome in outcomes
     ]
     return table
+
+
+def field_names(outcome: Outcome) -> str:
+    """Name the fields that were written, custom ones by their label."""
+    labels = {f"custom.{field.close_id}": field.label for field in outcome.connector.close_fields.all()}
+    return ", ".join(labels.get(name, name) for name in outcome.fields)
 
 
 def _pairs(links: Iterable[Link]) -> Table:
@@ -148,7 +157,7 @@ def pairs(values: Mapping[str, Any]) -> list[list[Any]]:
 
 def readable(value: Any) -> SafeString | str:
     """Render a value for a person: no quotes around texts, one line per entry of a list."""
-    if value is None or value == "":
+    if value is None or value in ("", [], {}):
         return cells.NOTHING
     if isinstance(value, bool):
         return "yes" if value else "no"
@@ -156,9 +165,10 @@ def readable(value: Any) -> SafeString | str:
         return cells.stacked_plainly([readable(entry) for entry in value])
     if isinstance(value, dict):
         return ", ".join(
-            f"{name}: {_flat(entry)}" for name, entry in value.items() if entry not in (None, "")
+            f"{name}: {_flat(entry)}" for name, entry in value.items() if entry not in (None, "", [])
         )
-    return shorten(str(value), LONGEST)
+    moment = parse_time(value) if isinstance(value, str) and "T" in value else None
+    return cells.exact(moment) if moment else shorten(str(value), LONGEST)
 
 
 def _flat(value: Any) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
@@ -36,6 +36,19 @@ class Suggestions:
         if direction is Direction.OUTBOUND and object_type is ObjectType.LEAD:
             listed.append({"value": "status_id", "label": "Status"})
         return {option["value"]: option["label"] for option in listed}
+
+    def called(self, object_type: ObjectType, direction: Direction) -> Callable[[str], str]:
+        """Return what tells a field's name in Close, or that Close does not have it."""
+        names = self.close_fields(object_type, direction)
+        kind = object_type.lower()
+
+        def call(field: str) -> str:
+            is_gone = field.startswith("custom.") and self.is_schema_known
+            return names.get(field) or (
+                f"No custom field of a {kind} in Close has this id." if is_gone else ""
+            )
+
+        return call
 
     def hull_attributes(self, object_type: ObjectType, direction: Direction) -> dict[str, str]:
         """Return the attributes that records of a kind lately had, or the standard names they come in as."""

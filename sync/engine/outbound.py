@@ -199,7 +199,7 @@ def _update(record: OutboundRecord, known: KnownRecord, desired: Desired, verb: 
             close_id=known.close_id,
             read_first=True,
         )
-    patch, base = _patch(desired, known, record.hull.indexed_at)
+    patch, base = _patch(desired, known, record.hull.indexed_at) if record.due else ({}, {})
     adopted = known.hull_id is None
     replaces_list = not known.current and any(name in LISTS for name in patch)
     result, reason = _updated(patch, adopted)

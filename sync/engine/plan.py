@@ -123,7 +123,8 @@ class OutboundRecord:
     """One Hull record to consider, with everything the decision needs.
 
     `link` is its paired Close record, `candidates` the Close records that it may be when it has none.
-    `create_blocked` is set while the result of an earlier POST for it is unknown.
+    `create_blocked` is set while the result of an earlier POST for it is unknown. An account that only came
+    along with its user is not `due`: its lead may be made or linked, but it is not updated.
     """
 
     key: str
@@ -133,6 +134,7 @@ class OutboundRecord:
     candidates: tuple[KnownRecord, ...] = ()
     batch: bool = False
     create_blocked: bool = False
+    due: bool = True
 
 
 @dataclass(frozen=True, slots=True)

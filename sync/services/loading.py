@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from sync.engine.identity import contact_emails
@@ -53,9 +53,10 @@ def load_outbound_inputs(
     heard = _heard_families(connector, changes)
     finder = _Finder(connector, settings, heard, current or {})
     for account, users, batch in heard:
-        lead = (
-            finder.record(ObjectType.LEAD, account.key, account, batch) if account and account.key else None
-        )
+        lead = None
+        if account and account.key:
+            is_due = (ObjectType.LEAD.value, account.key) in inputs.changes
+            lead = replace(finder.record(ObjectType.LEAD, account.key, account, batch), due=is_due)
         contacts = tuple(
             finder.record(ObjectType.CONTACT, change.key, user, change.batch) for change, user in users
         )

@@ -1,0 +1,15 @@
+"""The recorded inputs are replayed in the world of the journey tests, in one process."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.journeys.conftest import inline_world
+from tests.journeys.world import World
+
+__all__ = ["inline_world"]
+
+
+@pytest.fixture
+def world(inline_world: World) -> World:  # noqa: F811 - pytest's way to use a fixture
+    return inline_world
