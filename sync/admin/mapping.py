@@ -63,8 +63,8 @@ class MappingForm(forms.ModelForm):  # type: ignore[type-arg]  # not a generic a
         )
 
     def _problem(self, row: MappingRow) -> Problem | None:
-        if not self.suggestions.is_schema_known:
-            return check_shape(row)
+        if not self.suggestions.is_schema_known or not self.has_changed():
+            return check_shape(row)  # a field that Close lost meanwhile must not stop other edits
         return check_row(row, SyncSettings(schema=self.suggestions.schema))
 
 

@@ -11,5 +11,5 @@ __all__ = ["inline_world"]
 
 
 @pytest.fixture
-def world(inline_world: World) -> World:  # noqa: F811 - pytest's way to use a fixture
+def world(inline_world: World) -> World:
     return inline_world

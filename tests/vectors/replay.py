@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sync.models import Connector, Mapping as MappingRow
+from sync.models import Connector
+from sync.models import Mapping as MappingRow
 from sync.services.configuration import import_private_settings
 from tests.journeys.world import World
 
