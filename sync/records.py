@@ -7,6 +7,7 @@ No value here is ever changed after it was made.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -14,6 +15,9 @@ from enum import StrEnum
 from typing import Any
 
 Attributes = Mapping[str, Any]
+
+LONGEST_KEY = 250
+_CLOSE_ID = re.compile(r"[a-z]+_[A-Za-z0-9_-]{1,100}")
 
 
 class ObjectType(StrEnum):
@@ -99,7 +103,7 @@ class HullAccount:
     @property
     def close_id(self) -> str | None:
         """The lead id that Hull already carries, from an earlier sync or from the anonymous id."""
-        return _text(self.attributes.get("closeio/id")) or _anonymous(self.attributes, "lead_")
+        return _close_id(self.attributes, "lead_")
 
     @property
     def indexed_at(self) -> datetime | None:
@@ -108,7 +112,8 @@ class HullAccount:
     @property
     def key(self) -> str | None:
         """What names this account in our queue: Hull's id, else its strongest other identifier."""
-        return self.hull_id or _prefixed("external_id", self.external_id) or _prefixed("domain", self.domain)
+        key = self.hull_id or _prefixed("external_id", self.external_id) or _prefixed("domain", self.domain)
+        return _short(key)
 
     @property
     def label(self) -> str:
@@ -140,7 +145,7 @@ class HullUser:
     @property
     def close_id(self) -> str | None:
         """The contact id that Hull already carries."""
-        return _text(self.attributes.get("closeio/id")) or _anonymous(self.attributes, "cont_")
+        return _close_id(self.attributes, "cont_")
 
     @property
     def indexed_at(self) -> datetime | None:
@@ -149,7 +154,7 @@ class HullUser:
     @property
     def key(self) -> str | None:
         external_id = _text(self.attributes.get("external_id"))
-        return self.hull_id or _prefixed("external_id", external_id) or _prefixed("email", self.email)
+        return _short(self.hull_id or _prefixed("external_id", external_id) or _prefixed("email", self.email))
 
     @property
     def name(self) -> str | None:
@@ -325,7 +330,8 @@ def parse_time(value: Any) -> datetime | None:
 
 
 def _text(value: Any) -> str | None:
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
+    """Return an identifier or a name as text. A number with a fraction or an exponent is neither."""
+    if isinstance(value, bool) or not isinstance(value, str | int):
         return None
     return str(value).strip() or None
 
@@ -334,10 +340,16 @@ def _prefixed(name: str, value: str | None) -> str | None:
     return f"{name}:{value}" if value else None
 
 
-def _anonymous(attributes: Attributes, prefix: str) -> str | None:
-    """Find the Close id in an anonymous id such as `closeio:lead_…`."""
+def _short(key: str | None) -> str | None:
+    """No identifier is longer than this; what is, names nothing."""
+    return key if key and len(key) <= LONGEST_KEY else None
+
+
+def _close_id(attributes: Attributes, prefix: str) -> str | None:
+    """Return the Close id that Hull holds, in its own attribute or as anonymous id; None for anything else."""
     listed = attributes.get("anonymous_ids")
-    for anonymous_id in listed if isinstance(listed, list | tuple) else ():
-        if isinstance(anonymous_id, str) and anonymous_id.startswith(f"closeio:{prefix}"):
-            return anonymous_id.removeprefix("closeio:")
-    return None
+    anonymous = [one for one in listed if isinstance(one, str)] if isinstance(listed, list | tuple) else []
+    named = [one.removeprefix("closeio:") for one in anonymous if one.startswith("closeio:")]
+    held = attributes.get("closeio/id")
+    candidates = [held, *named] if isinstance(held, str) else named
+    return next((one for one in candidates if _CLOSE_ID.fullmatch(one) and one.startswith(prefix)), None)

@@ -42,7 +42,7 @@ class ConnectorScopedAdmin(ScopedAdmin):
         return cells.unbroken(cells.stacked(OBJECTS[obj.object_type], DIRECTIONS[obj.direction]))
 
 
-class HistoryAdmin(ReadOnlyMixin, ConnectorScopedAdmin):
+class HistoryAdmin(ReadOnlyMixin, ConnectorScopedAdmin):  # type: ignore[misc]  # None where a permission may be None
     """What happened: looked at and never edited, in lists too long to count."""
 
     paginator = InfinitePaginator

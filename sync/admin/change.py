@@ -37,12 +37,12 @@ class QueueFilter(DropdownFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Change]) -> QuerySet[Change]:
         if self.value() == "attention":
-            return queryset.stuck()  # type: ignore[attr-defined,no-any-return]  # the model's own queryset
+            return queryset.stuck()  # type: ignore[attr-defined]  # the model's own queryset
         return queryset.filter(state__in=_FIRST) if self.value() == "open" else queryset
 
 
 @admin.register(Change)
-class ChangeAdmin(ReadOnlyMixin, ConnectorScopedAdmin):
+class ChangeAdmin(ReadOnlyMixin, ConnectorScopedAdmin):  # type: ignore[misc]  # None where a permission may be None
     """What needs a person comes first."""
 
     list_display = ("state_shown", "reason_shown", "record", "what", "attempts", "next_try", "queued", "connector_shown")  # fmt: skip

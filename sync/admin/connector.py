@@ -5,24 +5,22 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin, messages
-from django.db.models import Field, QuerySet
+from django.db.models import Field, QuerySet, URLField
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
-from unfold.contrib.filters.admin import DropdownFilter, RelatedDropdownFilter
 from unfold.decorators import display
 
-from accounts.access import agencies_visible_to, organizations_visible_to
-from accounts.admin.scoped import ScopedAdmin, principal_of
+from accounts.admin.scoped import ScopedAdmin
 from accounts.permissions import Permission
 from sync import queries
 from sync.admin import cells, connector_panel, health
 from sync.admin.connector_actions import ConnectorActions
+from sync.admin.connector_filters import AgencyFilter, HealthFilter, OrganizationFilter
 from sync.admin.connector_form import ConnectorForm
 from sync.admin.fields import SecretField
 from sync.admin.mapping import INLINES
-from sync.admin.words import HEALTH
 from sync.models import Connector, EncryptedField
 from sync.services.configuration import configuration_changed
 
@@ -31,35 +29,6 @@ _sentence = '<p class="px-3 pt-3">{}</p>'.format
 
 # What a connector is called does not change what it does.
 _NAMES = frozenset({"name", "slug"})
-
-
-class HealthFilter(DropdownFilter):
-    """The states, in words."""
-
-    title = "state"
-    parameter_name = "health"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [(value, words.label) for value, words in HEALTH.items()]
-
-    def queryset(self, request: HttpRequest, queryset: QuerySet[Connector]) -> QuerySet[Connector]:
-        return queryset.filter(health=self.value()) if self.value() else queryset
-
-
-class AgencyFilter(RelatedDropdownFilter):
-    """The agencies that the user sees."""
-
-    def field_choices(self, field: Any, request: HttpRequest, model_admin: Any) -> list[tuple[Any, str]]:
-        return [(row.pk, row.name) for row in agencies_visible_to(principal_of(request)).order_by("name")]
-
-
-class OrganizationFilter(RelatedDropdownFilter):
-    """The organizations that the user sees."""
-
-    def field_choices(self, field: Any, request: HttpRequest, model_admin: Any) -> list[tuple[Any, str]]:
-        return [
-            (row.pk, row.name) for row in organizations_visible_to(principal_of(request)).order_by("name")
-        ]
 
 
 @admin.register(Connector)
@@ -222,6 +191,8 @@ class ConnectorAdmin(ConnectorActions, ScopedAdmin):
     def formfield_for_dbfield(self, db_field: Field[Any, Any], request: HttpRequest, **kwargs: Any) -> Any:
         if isinstance(db_field, EncryptedField):
             return SecretField(label=capfirst(db_field.verbose_name), required=False)
+        if isinstance(db_field, URLField):
+            kwargs["assume_scheme"] = "https"
         return super().formfield_for_dbfield(db_field, request, **kwargs)
 
     def change_view(
@@ -263,7 +234,7 @@ class ConnectorAdmin(ConnectorActions, ScopedAdmin):
         connectors = list(objs)
         counted: dict[str, int] = {"connectors": len(connectors)}
         for relation in Connector._meta.related_objects:
-            rows = relation.related_model._default_manager.filter(connector__in=connectors)  # type: ignore[union-attr]
-            counted[str(relation.related_model._meta.verbose_name_plural)] = rows.count()  # type: ignore[union-attr]
+            rows = relation.related_model._default_manager.filter(connector__in=connectors)
+            counted[str(relation.related_model._meta.verbose_name_plural)] = rows.count()
         refused = {"connector" for one in connectors if not self.has_delete_permission(request, one)}
         return [str(one) for one in connectors], counted, refused, []

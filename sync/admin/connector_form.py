@@ -13,7 +13,7 @@ from sync.records import ObjectType
 SECRETS = ("hull_secret", "close_api_key")
 
 
-class ConnectorForm(forms.ModelForm):  # type: ignore[type-arg]  # not a generic at run time
+class ConnectorForm(forms.ModelForm):
     """Choices by name where Close and Hull were read; what is stored stays visible even when they do not know it."""
 
     class Meta:

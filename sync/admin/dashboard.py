@@ -15,6 +15,7 @@ from sync.admin.charts import Chart, outcomes_chart
 from sync.admin.story import Table
 
 MOST = 100
+WORST_FIRST = ("severity", "name")
 
 
 def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
@@ -22,7 +23,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     now = timezone.now()
     visible = visible_connectors(request)
     rows = queries.with_last_changes(queries.with_health(visible, now=now))
-    connectors = list(rows.select_related("organization__agency").order_by("severity", "name")[:MOST])
+    connectors = list(rows.select_related("organization__agency").order_by(*WORST_FIRST)[:MOST])
     chart = outcomes_chart(queries.outcomes_by_hour(visible, now=now), now=now)
     return context | {
         "title": "Overview",

@@ -119,7 +119,7 @@ class SuggestingInput(UnfoldAdminTextInputWidget):
 
 def segment_choices(connector: Connector, kind: str) -> list[Choice]:
     """Return the segments that Hull told of, by name."""
-    if connector.pk is None:
+    if connector._state.adding:
         return []
     rows = connector.hull_segments.filter(kind=kind).order_by("name")
     return [(row.hull_id, row.name or row.hull_id) for row in rows]

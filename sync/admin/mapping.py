@@ -22,7 +22,7 @@ from sync.records import Direction, MappingRow, Mode, ObjectType, SyncSettings
 _MODES = {Mode.ALWAYS: "always", Mode.IF_EMPTY: "only if empty in Close", Mode.ON_CREATE: "only when created"}
 
 
-class MappingForm(forms.ModelForm):  # type: ignore[type-arg]  # not a generic at run time
+class MappingForm(forms.ModelForm):
     """One row. What is wrong with it is told at the field, with the remedy."""
 
     suggestions = Suggestions(None)
@@ -150,12 +150,13 @@ class MappingInline(ScopedTabularInline):
         """Return the table's formset, which knows its place and what Close and Hull offer."""
         known = request.__dict__.setdefault("_suggestions", {})
         suggestions = known.setdefault(obj and obj.pk, Suggestions(obj))
-        place = {"object_type": self.object_type, "direction": self.direction}
-        form = type("PlacedForm", (self.form,), {**place, "suggestions": suggestions})
+        place = self.object_type, self.direction
+        known_there = {"object_type": place[0], "direction": place[1], "suggestions": suggestions}
+        form = type("PlacedForm", (self.form,), known_there)
         formset = type("PlacedFormSet", (MappingFormSet,), {"place": self.place})
         self.datalists = {
-            list_id("close", **place): suggestions.close_fields(**place),
-            list_id("hull", **place): suggestions.hull_attributes(**place),
+            list_id("close", *place): suggestions.close_fields(*place),
+            list_id("hull", *place): suggestions.hull_attributes(*place),
         }
         return super().get_formset(request, obj, form=form, formset=formset, **kwargs)
 

@@ -17,7 +17,7 @@ Item = dict[str, Any]
 
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     """Return the groups of the sidebar, with what the user may open."""
-    groups = [
+    groups: list[dict[str, Any]] = [
         {"title": "", "items": [_overview(request), *_daily(request)]},
         {
             "title": "Setup", "separator": True, "collapsible": True,

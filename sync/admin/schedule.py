@@ -25,7 +25,7 @@ class ThemedTaskSelect(UnfoldAdminSelectWidget, TaskSelectWidget):
     """The choice of a registered task, in the theme's dress."""
 
 
-class ThemedTaskForm(PeriodicTaskForm):  # type: ignore[misc]  # the package has no types
+class ThemedTaskForm(PeriodicTaskForm):
     """The scheduler's form, in the theme's dress."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -36,7 +36,7 @@ class ThemedTaskForm(PeriodicTaskForm):  # type: ignore[misc]  # the package has
 
 
 @admin.register(PeriodicTask)
-class PeriodicTaskAdmin(BasePeriodicTaskAdmin, ModelAdmin):  # type: ignore[misc]  # the package has no types
+class PeriodicTaskAdmin(BasePeriodicTaskAdmin, ModelAdmin):
     """A connector's own tasks are looked at only: they follow the connector, so that edits would be set back."""
 
     form = ThemedTaskForm

@@ -86,9 +86,20 @@ def run_safely(
 def _slices(work: Work, direction: Direction, work_slice: WorkSlice, lease: lane.Lease) -> None:
     if work.run.dry_run:
         return work_slice(work, lane.claim(work.connector, direction, now=work.clock(), limit=_EVERYTHING))
+    worked_on: set[tuple[object, ...]] = set()
     while changes := lane.claim(work.connector, direction, now=work.clock()):
+        left = [change for change in changes if _mark(change) in worked_on]
+        if left:
+            recording.give_up(work.run, left, now=work.clock())
+            continue
+        worked_on |= {_mark(change) for change in changes}
         work_slice(work, changes)
         work.watch(work.run, lane.count_due(work.connector, direction, now=work.clock()))
         if not lease.renew():
             return None
     return None
+
+
+def _mark(change: Change) -> tuple[object, ...]:
+    """What changes when a change was settled, put back or replaced: the same mark twice means it was passed over."""
+    return change.pk, change.revision, change.attempts, change.not_before, change.state

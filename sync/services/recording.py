@@ -151,6 +151,21 @@ def _settle(row: Change, verdict: Verdict, now: datetime) -> None:
     row.batch = row.batch and row.state != Change.State.DONE
 
 
+def give_up(run: Run, changes: Sequence[Change], *, now: datetime) -> None:
+    """Record changes that work passed over, so that none is claimed for ever and none disappears."""
+    message = (
+        "The work on this record left no result. Replay it; if it happens again, tell your administrator."
+    )
+    verdicts = [
+        Verdict(
+            ObjectType(change.object_type), change.key, Result.FAILED, FailureMode.INTERNAL, change.label,
+            message=message, change=change,
+        )
+        for change in changes
+    ]  # fmt: skip
+    record(run, verdicts, now=now)
+
+
 _WAITS_FOR_ACCOUNT = (
     SkipReason.PARENT_NOT_LINKED,
     SkipReason.NOT_IN_SEGMENT,

@@ -143,3 +143,14 @@ def test_two_drains_of_one_lane_never_overlap(world: World) -> None:
 
     world.settle()
     assert world.lead("Acme")
+
+
+def test_a_stored_change_that_cannot_be_worked_on_is_given_to_a_person(world: World) -> None:
+    world.tell_account(**ACME)
+    Change.objects.update(key="another-than-its-payload-says", family="another-than-its-payload-says")
+
+    world.drain()
+
+    stuck = Change.objects.get()
+    assert (stuck.state, stuck.reason) == ("FAILED", "INTERNAL")
+    assert world.outcome("another-than-its-payload-says").reason == "INTERNAL"

@@ -121,7 +121,8 @@ NASTY: list[Any] = [
 
 @pytest.mark.parametrize("value", NASTY, ids=repr)
 @pytest.mark.parametrize(
-    "name", ["name", "description", "domain", "external_id", "indexed_at", "anonymous_ids", "closeio/id"]
+    "name",
+    ["id", "name", "description", "domain", "external_id", "indexed_at", "anonymous_ids", "closeio/id"],
 )
 def test_any_value_in_any_attribute_of_an_account_harms_no_other(world: World, name: str, value: Any) -> None:
     nasty = ACME | {"id": "a-nasty", "domain": "nasty.com"} | {name: value}
