@@ -23,8 +23,7 @@ class SandboxAdapter(BaseAdapter):
 
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
         """Answer a prepared request. Raises what `requests` raises for a lost connection or a time-out."""
-        body = request.body or b""
-        raw = body.encode() if isinstance(body, str) else bytes(body)
+        raw = _read(request.body)
         try:
             answer = self.app.handle(
                 make_request(str(request.method), str(request.url), dict(request.headers), raw)
@@ -47,3 +46,12 @@ class SandboxAdapter(BaseAdapter):
 
     def close(self) -> None:
         """Nothing is open."""
+
+
+def _read(body: Any) -> bytes:
+    """Return a body whole: a text, bytes, or the parts of a chunked one."""
+    if isinstance(body, str):
+        return body.encode()
+    if body is None or isinstance(body, bytes | bytearray):
+        return bytes(body or b"")
+    return b"".join(body)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections.abc import Mapping
@@ -41,7 +40,7 @@ class Request:
 
     def json(self) -> Any:
         """Return the parsed body. Raises ValueError."""
-        return json.loads(self.body)
+        return orjson.loads(self.body)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +123,8 @@ class _Handler(BaseHTTPRequestHandler):
         except Dropped:
             self.close_connection = True
             return
+        if self.headers.get("transfer-encoding"):
+            self.close_connection = True  # its chunks were not read
         self._send(response)
 
     def _send(self, response: Response) -> None:
@@ -131,6 +132,8 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in response.headers.items():
             self.send_header(name, value)
         self.send_header("content-length", str(len(response.body)))
+        if self.close_connection:
+            self.send_header("connection", "close")
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(response.body)

@@ -75,13 +75,9 @@ def outcomes_by_hour(
 ) -> list[dict[str, Any]]:
     """Count outcomes by hour and result, for a chart: `[{"hour", "result", "count"}]`, oldest first."""
     rows = Outcome.objects.filter(connector__in=connectors, created_at__gte=now - timedelta(hours=hours))
-    counted: list[dict[str, Any]] = list(
-        rows.annotate(hour=TruncHour("created_at"))
-        .values("hour", "result")
-        .annotate(count=Count("pk"))
-        .order_by("hour", "result")
-    )  # type: ignore[arg-type]  # the stubs give rows of values a type of their own
-    return counted
+    grouped = rows.annotate(hour=TruncHour("created_at")).values_list("hour", "result")
+    counted = grouped.annotate(count=Count("pk")).order_by("hour", "result")
+    return [{"hour": hour, "result": result, "count": count} for hour, result, count in counted]
 
 
 def latest_outcomes(connector: Connector, keys: Iterable[str], limit: int = 10) -> list[Outcome]:

@@ -275,7 +275,7 @@ class CloseSandbox:
         )  # fmt: skip
 
     def _get_event(self, request: Request, close_id: str) -> Answer:
-        found = next((event for event in self.store.events if event["id"] == close_id), None)
+        found = self.log.get(close_id)
         if found is None:
             raise NotFound(close_id)
         return 200, found
@@ -378,7 +378,7 @@ def _paged(rows: list[Record], request: Request) -> tuple[list[Record], bool]:
 def _number(value: str, default: int) -> int:
     if not value:
         return default
-    if not value.isdigit():
+    if not value.isdecimal():
         raise Invalid(text="Value must be of int type.")
     return int(value)
 
@@ -410,7 +410,10 @@ def _queried(leads: list[Record], query: str) -> list[Record]:
 
 def _compares(held: str, operator: str, bound: str) -> bool:
     """Compare to the minute, as the old search does."""
-    moment = datetime.fromisoformat(bound.replace("Z", "+00:00"))
+    try:
+        moment = datetime.fromisoformat(bound.replace("Z", "+00:00"))
+    except ValueError:
+        raise Invalid({"query": "Could not parse datetime"}) from None
     limit = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).replace(second=0, microsecond=0)
     value = datetime.fromisoformat(held).replace(second=0, microsecond=0)
     return {">=": value >= limit, ">": value > limit, "<=": value <= limit, "<": value < limit}[operator]

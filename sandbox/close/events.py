@@ -97,6 +97,10 @@ class EventLog:
             "cursor_previous": _cursor(max(start - limit, 0)) if start else None,
         }
 
+    def get(self, close_id: str) -> Record | None:
+        """Return one event that can still be read, or None."""
+        return next((deepcopy(event) for event in self._visible() if event["id"] == close_id), None)
+
     def _visible(self) -> list[Record]:
         return [event for event in self.store.events if self.lag <= self._age(event) < RETENTION]
 
@@ -139,7 +143,9 @@ def _moment(value: str) -> datetime:
 
 
 def _limit(value: str | None) -> int:
-    limit = int(value) if value and value.isdigit() else MOST
+    if value and not value.isdecimal():
+        raise Invalid(text="Value must be of int type.")
+    limit = int(value) if value else MOST
     if not 1 <= limit <= MOST:
         raise Invalid(
             text=f"The limit you set is larger than the maximum limit for this resource (max_limit = {MOST})."
@@ -155,6 +161,9 @@ def _position(cursor: str | None) -> int:
     if not cursor:
         return 0
     try:
-        return int(base64.urlsafe_b64decode(cursor).decode().removeprefix("p"))
+        text = base64.urlsafe_b64decode(cursor).decode()
     except ValueError:
-        raise Invalid({"_cursor": "Invalid cursor."}) from None
+        text = ""
+    if not text.startswith("p") or not text[1:].isdecimal():
+        raise Invalid({"_cursor": "Invalid cursor."})
+    return int(text[1:])

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from copy import deepcopy
 from typing import Any
 
 from sandbox.close.events import EventLog
 from sandbox.close.store import Actor, Record, Store
-from sandbox.close.validation import Invalid, clean_contact, clean_lead, listed
+from sandbox.close.validation import NOT_A_LIST, Invalid, clean_contact, clean_lead, listed
 
 
 class NotFound(Exception):  # noqa: N818 - it is an answer of Close
@@ -49,6 +50,8 @@ class Records:
         """Create a lead with its nested contacts, or nothing at all. Raises Invalid."""
         clean, errors = clean_lead(self.store, body)
         people = body.get("contacts") or []
+        if not isinstance(people, list) or not all(isinstance(person, dict) for person in people):
+            raise Invalid(errors | {"contacts": NOT_A_LIST})
         checked = [clean_contact(self.store, person) for person in people]
         refused = {index: found for index, (_, found) in enumerate(checked) if found}
         if refused:
@@ -90,7 +93,9 @@ class Records:
         self.log.write("lead", "deleted", gone, close_id, actor, meta=meta)
 
     def merge(self, source: str, destination: str, actor: Actor) -> None:
-        """Merge one lead into another: its contacts move, it disappears. Raises NotFound."""
+        """Merge one lead into another: its contacts move, it disappears. Raises NotFound and Invalid."""
+        if source == destination:
+            raise Invalid({"source": "A lead cannot be merged into itself."})
         for lead_id in (source, destination):
             _get(self.store.leads, lead_id)
         meta = {"merge_source_lead_id": source, "merge_destination_lead_id": destination}
@@ -110,7 +115,7 @@ class Records:
     def insert(self, raw: Record) -> None:
         """Put a lead with its contacts in as it is, unchecked, without an event."""
         people = raw.get("contacts") or []
-        blank = {
+        blank: Record = {
             "organization_id": self.store.organization_id,
             "addresses": [],
             "name": "",
@@ -140,7 +145,7 @@ class Records:
         )
         contact_id = self._add_contact(clean, lead_id, actor)
         self.log.write("contact", "created", self.contact(contact_id), lead_id, actor)
-        self._touch_lead(lead_id, actor, [contact_id])
+        self._touch_lead(lead_id, actor, added=[contact_id])
         return self.contact(contact_id)
 
     def update_contact(self, close_id: str, body: Record, actor: Actor) -> Record:
@@ -149,19 +154,21 @@ class Records:
         clean, errors = clean_contact(self.store, body)
         if errors:
             raise Invalid(errors)
-        before = raw["lead_id"]
-        if (
-            self._patch("contact", raw, clean, clean.get("lead_id", before), actor)
-            and raw["lead_id"] == before
-        ):
-            self.store.leads[before]["date_updated"] = self.store.stamp()
+        left = str(raw["lead_id"])
+        lead_id = str(clean.get("lead_id", left))
+        if self._patch("contact", raw, clean, lead_id, actor):
+            if lead_id == left:
+                self.store.leads[left]["date_updated"] = self.store.stamp()
+            else:
+                self._touch_lead(left, actor, gone=[close_id])
+                self._touch_lead(lead_id, actor, added=[close_id])
         return self.contact(close_id)
 
     def delete_contact(self, close_id: str, actor: Actor) -> None:
         gone = self.contact(close_id)
         del self.store.contacts[close_id]
         self.log.write("contact", "deleted", gone, gone["lead_id"], actor)
-        self._touch_lead(gone["lead_id"], actor, [])
+        self._touch_lead(gone["lead_id"], actor, gone=[close_id])
 
     def _add_contact(self, clean: Record, lead_id: str, actor: Actor, close_id: str | None = None) -> str:
         contact_id = close_id or self.store.new_id("cont")
@@ -174,11 +181,17 @@ class Records:
         self.store.contacts[contact_id] = blank | _set_values(clean) | {"lead_id": lead_id}
         return contact_id
 
-    def _touch_lead(self, lead_id: str, actor: Actor, added: list[str]) -> None:
+    def _touch_lead(
+        self, lead_id: str, actor: Actor, added: Sequence[str] = (), gone: Sequence[str] = ()
+    ) -> None:
         """A contact that comes or goes is an update of its lead."""
-        self.store.leads[lead_id]["date_updated"] = self.store.stamp()
+        lead = self.store.leads[lead_id]
         now = [contact["id"] for contact in self.contacts_of(lead_id)]
-        before = {"contact_ids": [contact_id for contact_id in now if contact_id not in added]}
+        before = {
+            "contact_ids": [one for one in now if one not in added] + list(gone),
+            "date_updated": lead["date_updated"],
+        }
+        lead["date_updated"] = self.store.stamp()
         self.log.write("lead", "updated", self.lead(lead_id, nested=False), lead_id, actor, before)
 
     def _patch(

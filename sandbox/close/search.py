@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from sandbox.close.records import Records
@@ -31,21 +32,31 @@ class Search:
     def answer(self, body: Record) -> Record:
         """Return one page of results. Raises Invalid for what Close does not take."""
         limit = body.get("_limit", 100)
-        if not isinstance(limit, int) or not 1 <= limit <= MOST:
+        if type(limit) is not int or not 1 <= limit <= MOST:
             raise Invalid({"_limit": f"Value must be between 1 and {MOST}."})
         if not isinstance(body.get("query"), dict):
             raise Invalid({"query": "This field is required."})
-        found = [
-            (kind, record) for kind, record in self._indexed() if self._fits(body["query"], kind, record)
-        ]
+        found = self._found(body)
         start = self._position(body.get("cursor"))
         page = found[start : start + limit]
         shown = [_shown(kind, record, body.get("_fields") or {}) for kind, record in page]
-        more = start + limit < min(len(found), CAP)
+        more = start + limit < len(found)
         answer: Record = {"data": shown, "cursor": self._new_cursor(start + limit) if more else None}
         if body.get("include_counts"):
             answer["count"] = {"limited": min(len(found), CAP), "total": len(found)}
         return answer
+
+    def _found(self, body: Record) -> list[tuple[str, Record]]:
+        """Return what fits, oldest first unless `sort` says otherwise. Raises Invalid for what cannot be read."""
+        try:
+            found = [row for row in self._indexed() if self._fits(body["query"], *row)]
+            for order in reversed(body.get("sort") or []):
+                found.sort(
+                    key=partial(_sort_key, order["field"]), reverse=order.get("direction", "asc") == "desc"
+                )
+        except (AttributeError, KeyError, TypeError, ValueError):
+            raise Invalid({"query": "Invalid query."}) from None
+        return found
 
     def _indexed(self) -> list[tuple[str, Record]]:
         store = self.records.store
@@ -132,7 +143,14 @@ def _meets(condition: Record, value: Any) -> bool:
     raise Invalid({"query": {"condition": {"type": "Not a valid choice."}}})
 
 
+def _sort_key(field: Record, row: tuple[str, Record]) -> tuple[bool, str]:
+    value = _field(field, row[1])
+    return value is not None, str(value)
+
+
 def _in_range(condition: Record, value: Any) -> bool:
+    if not value:
+        return False
     moment = _moment(str(value))
     after, before = condition.get("on_or_after"), condition.get("before")
     return (not after or moment >= _moment(after["value"])) and (

@@ -111,8 +111,8 @@ class Settings:
 
     def schema(self, kind: str) -> tuple[int, Record]:
         """Return the fields of its own and the shared ones, in their order."""
-        if kind not in ("lead", "contact"):
-            return 200, {"object_type": kind, "fields": []}
+        if kind not in ("lead", "contact", "opportunity"):
+            raise NotFound(kind)
         fields = [_shown(field) for field in self.store.custom_fields.values() if kind in field["objects"]]
         return 200, {
             "object_type": kind,
@@ -122,6 +122,8 @@ class Settings:
         }
 
     def fields(self, kind: str) -> tuple[int, Record]:
+        if kind not in ("lead", "contact", "opportunity", "activity", "custom_object_type", "shared"):
+            raise NotFound(kind)
         found = [
             _shown(field)
             for field in self.store.custom_fields.values()

@@ -22,6 +22,8 @@ INVALID_URL = "Invalid URL."
 INVALID_PHONE = "Invalid phone number."  # nobody has recorded Close's wording
 NOT_A_CHOICE = "Not a valid choice."
 NO_SUCH_OBJECT = "Object does not exist."
+NOT_A_TEXT = "Value must be of str type."
+NOT_A_LIST = "Value must be of list type."
 NO_SUCH_FIELD = "Custom field does not exist."  # nobody has recorded Close's wording
 
 REGION = "US"
@@ -81,6 +83,9 @@ def clean_lead(store: Store, body: Record) -> tuple[Record, dict[str, Any]]:
 
 
 def _clean_status(store: Store, body: Record, clean: Record, errors: dict[str, Any]) -> None:
+    if body.get("status_id") is not None and body.get("status") is not None:
+        errors["status"] = "Give either status or status_id."  # nobody has recorded Close's wording
+        return
     for key, name in (("id", "status_id"), ("label", "status")):
         wanted = body.get(name)
         if wanted is None:
@@ -104,8 +109,8 @@ def _addresses(value: Any) -> list[Record]:
     if value is None:
         return []
     if not isinstance(value, list) or not all(isinstance(entry, dict) for entry in value):
-        raise ValueError("Value must be of list type.")
-    cleaned = [{part: str(entry.get(part) or "") for part in _ADDRESS} for entry in value]
+        raise ValueError(NOT_A_LIST)
+    cleaned = [{part: _text(entry.get(part)) for part in _ADDRESS} for entry in value]
     return [entry | {"label": entry["label"] or "business", "tz_ids": []} for entry in cleaned]
 
 
@@ -139,7 +144,7 @@ def _clean_list(store: Store, name: str, value: Any, clean: Record, errors: dict
     if value is None:
         value = []
     if not isinstance(value, list) or len(value) > 100:
-        errors[name] = "List is too long." if isinstance(value, list) else "Value must be of list type."
+        errors[name] = "List is too long." if isinstance(value, list) else NOT_A_LIST
         return
     cleaned, refused = [], {}
     for index, entry in enumerate(value):
@@ -165,7 +170,7 @@ def _entry(store: Store, name: str, entry: Any) -> Record:
 
 
 def _email(store: Store, value: Any) -> str:
-    text = str(value).strip()
+    text = _text(value).strip()
     try:
         validate_email(text, check_deliverability=False, test_environment=True)
     except EmailNotValidError:
@@ -183,7 +188,7 @@ def _uri(value: Any) -> str:
 
 def _phone(value: Any) -> Record:
     try:
-        number = phonenumbers.parse(str(value), REGION)
+        number = phonenumbers.parse(_text(value), REGION)
     except phonenumbers.NumberParseException:
         raise ValueError(INVALID_PHONE) from None
     if not phonenumbers.is_possible_number(number):
@@ -213,27 +218,29 @@ def clean_custom(store: Store, object_type: str, body: Record, clean: Record, er
 
 
 def _custom(store: Store, found: Record, value: Any, suffix: str) -> Any:
-    if value is None or (value == "" and found["type"] != "hidden"):
-        return None
     if suffix and not found["accepts_multiple_values"]:
         raise ValueError("Custom field does not accept multiple values.")
+    if suffix and value in (None, ""):
+        raise ValueError("This field is required.")
+    if value is None or (value == "" and found["type"] != "hidden"):
+        return None
     if isinstance(value, list) and not suffix:
         if not found["accepts_multiple_values"]:
             raise ValueError("Custom field does not accept multiple values.")
-        return list(dict.fromkeys(_one(store, found, item) for item in value))
+        return list(dict.fromkeys(_one(store, found, item) for item in value)) or None
     cleaned = _one(store, found, value)
     return [cleaned] if found["accepts_multiple_values"] and not suffix else cleaned
 
 
 def _one(store: Store, found: Record, value: Any) -> Any:
     if isinstance(value, dict | list):
-        raise ValueError("Value must be of str type.")
+        raise ValueError(NOT_A_TEXT)
     return _TYPES.get(found["type"], _str)(store, found, value)
 
 
 def _str(store: Store, found: Record, value: Any) -> str:
     if not isinstance(value, str):
-        raise ValueError("Value must be of str type.")
+        raise ValueError(NOT_A_TEXT)
     return value
 
 
@@ -244,17 +251,20 @@ def _number(store: Store, found: Record, value: Any) -> int | float:
 
 
 def _date(store: Store, found: Record, value: Any) -> str:
+    text = _str(store, found, value)
     try:
-        if len(str(value)) == 10:
-            return date.fromisoformat(str(value)).isoformat()
-        return datetime.fromisoformat(str(value).replace("Z", "+00:00")).astimezone(UTC).date().isoformat()
+        if len(text) == 10:
+            return date.fromisoformat(text).isoformat()
+        moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
     except ValueError:
         raise ValueError("Could not parse date") from None
+    return (moment.astimezone(UTC) if moment.tzinfo else moment).date().isoformat()
 
 
 def _datetime(store: Store, found: Record, value: Any) -> str:
+    text = _str(store, found, value)
     try:
-        moment = datetime.fromisoformat(str(value).replace("Z", "+00:00"))
+        moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
     except ValueError:
         raise ValueError("Could not parse datetime") from None
     return (
@@ -297,7 +307,7 @@ def _text(value: Any, longest: int = 100_000) -> str:
     if value is None:
         return ""
     if not isinstance(value, str):
-        raise ValueError("Value must be of str type.")
+        raise ValueError(NOT_A_TEXT)
     if len(value) > longest:
         raise ValueError(f"The value must be no longer than {longest} characters.")
     return value

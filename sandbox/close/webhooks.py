@@ -41,6 +41,10 @@ class Webhooks:
         unknown = set(body) - {"url", "events", "verify_ssl"}
         if unknown or not isinstance(body.get("url"), str) or not isinstance(body.get("events"), list):
             raise Invalid(dict.fromkeys(unknown, "Unknown field.") or {"url": "This field is required."})
+        if not body["url"].startswith(("http://", "https://")):
+            raise Invalid({"url": "Invalid URL."})
+        if not body["events"] or not all(_is_named(one) for one in body["events"]):
+            raise Invalid({"events": "This field is required."})
         if len(self.store.webhooks) >= MOST:
             raise Invalid(text=f"An organization may have {MOST} webhook subscriptions.")
         now = self.store.bare_stamp()
@@ -67,6 +71,12 @@ class Webhooks:
             "content-type": "application/json", "close-sig-hash": signature, "close-sig-timestamp": timestamp,
         }  # fmt: skip
         return str(webhook["url"]), headers, body
+
+
+def _is_named(wanted: Any) -> bool:
+    return isinstance(wanted, dict) and all(
+        isinstance(wanted.get(name), str) for name in ("object_type", "action")
+    )
 
 
 def _is_wanted(event: Record, wanted: Any) -> bool:

@@ -15,14 +15,19 @@ class Dropped(Exception):  # noqa: N818 - it is what Hull does with a message
     """A message that Hull takes and then drops, with a line in its log."""
 
 
-def resolve(store: Store, kind: str, claims: Record) -> Entity:
-    """Return the entity that some claims mean, made new if none is known. Raises Dropped without a usable claim."""
+def resolve(store: Store, kind: str, claims: Record, create: bool = True) -> Entity:
+    """Return the entity that some claims mean, made new if none is known and it may be.
+
+    Raises Dropped without a usable claim.
+    """
     usable = {name: claims[name] for name in PRIORITY[kind] if claims.get(name)}
     if not usable:
         raise Dropped("no usable claim")
     found = [entity for name, value in usable.items() if (entity := store.find(kind, name, value))]
     if "id" in usable and (not found or found[0].hull_id != usable["id"]):
         raise Dropped(f"unknown id {usable['id']}")
+    if not found and not create:
+        raise Dropped("nobody is known by these claims, and none may be made")
     entity = found[0] if found else _made(store, kind)
     for other in found[1:]:
         if other is not entity and other.hull_id in store.entities:

@@ -43,18 +43,13 @@ class Notifier:
         changes = {
             name: [(before or {}).get(name), value]
             for name, value in state.items()
-            if (before or {}).get(name) != value
+            if name != "indexed_at" and (before or {}).get(name) != value
         }
         if before is not None and not changes and not entered and not left:
             return
         entity.indexed_at = self.store.stamp()
         self._before[entity.hull_id] = state
-        line = self._pending.setdefault(
-            entity.hull_id, {"is_new": before is None, "changes": {}, "entered": [], "left": []}
-        )
-        line["changes"] |= changes
-        line["entered"] += entered
-        line["left"] += left
+        self._add(entity.hull_id, _line(before is None, changes, entered, left))
         if entity.kind == ACCOUNT:
             self._tell_people(entity, changes)
 
@@ -62,8 +57,12 @@ class Notifier:
         """A change of an account is told to its people too."""
         for user in self.store.of_kind(USER):
             if user.account_id == account.hull_id and user.hull_id in self._before:
-                line = {"is_new": False, "changes": {}, "entered": [], "left": []}
-                self._pending.setdefault(user.hull_id, line)["account_changes"] = changes
+                self._add(user.hull_id, _line(account_changes=changes))
+
+    def _add(self, hull_id: str, line: Record) -> None:
+        """Add what has to be told of an entity to what is waiting to be told of it."""
+        held = self._pending.get(hull_id)
+        self._pending[hull_id] = _joined(held, line) if held else line
 
     def _evaluate(self, entity: Entity) -> tuple[list[str], list[str]]:
         now = [
@@ -96,8 +95,13 @@ class Notifier:
     def put_back(self, batch: Batch) -> None:
         """A notification that was not taken is told again."""
         for message in batch[1]["messages"]:
-            hull_id = (message.get("user") or message.get("account"))["id"]
-            self._pending.setdefault(hull_id, {"is_new": False, "changes": {}, "entered": [], "left": []})
+            kind, told = USER if message.get("user") else ACCOUNT, message["changes"]
+            segments = told["segments" if kind == USER else "account_segments"]
+            entered, left = ([one["id"] for one in segments[name]] for name in ("entered", "left"))
+            of_account = told.get(ACCOUNT, {}) if kind == USER else {}
+            line = _line(told["is_new"], told[kind], entered, left, of_account)
+            later = self._pending.pop(message[kind]["id"], None)
+            self._pending[message[kind]["id"]] = _joined(line, later) if later else line
 
     def _message(self, entity: Entity, line: Record) -> Record:
         changes: Record = {"is_new": line["is_new"], entity.kind: line["changes"]}
@@ -166,6 +170,33 @@ class Notifier:
         """Return the PEM that verifies the signatures."""
         encoding, form = serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
         return self.key.public_key().public_bytes(encoding, form)
+
+
+def _line(
+    is_new: bool = False, changes: Record | None = None, entered: list[str] | None = None,
+    left: list[str] | None = None, account_changes: Record | None = None,
+) -> Record:  # fmt: skip
+    """What is to be told of one entity."""
+    return {
+        "is_new": is_new, "changes": dict(changes or {}), "entered": list(entered or []), "left": list(left or []),
+        "account_changes": dict(account_changes or {}),
+    }  # fmt: skip
+
+
+def _joined(earlier: Record, later: Record) -> Record:
+    """Two lines as one: the values of before the first, and those of after the second."""
+    return {
+        "is_new": earlier["is_new"] or later["is_new"],
+        "changes": _spanned(earlier["changes"], later["changes"]),
+        "entered": [*earlier["entered"], *later["entered"]],
+        "left": [*earlier["left"], *later["left"]],
+        "account_changes": _spanned(earlier["account_changes"], later["account_changes"]),
+    }
+
+
+def _spanned(earlier: Record, later: Record) -> Record:
+    after = {name: [earlier.get(name, change)[0], change[1]] for name, change in later.items()}
+    return {**earlier, **after}
 
 
 @lru_cache(maxsize=1)

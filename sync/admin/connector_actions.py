@@ -81,7 +81,8 @@ class ConnectorActions:
             messages.warning(request, "Nothing was started: the connector is paused or switched off.")
         elif _dispatch_all(connector):
             messages.success(
-                request, _started(connector, "Close is being read, and both queues are worked off.")
+                request,
+                _started(connector, "Handed to a worker: Close is read, and both queues are worked off."),
             )
         else:
             messages.warning(request, _LATER)
@@ -100,7 +101,9 @@ class ConnectorActions:
         if not connector.is_active:
             messages.warning(request, "Nothing was started: the connector is paused or switched off.")
         elif tasks.dispatch(tasks.pull, connector_id=connector.pk, trigger=Run.Trigger.PERSON, full=True):
-            messages.success(request, _started(connector, "Everything in Close is being read again."))
+            messages.success(
+                request, _started(connector, "Handed to a worker: everything in Close is read again.")
+            )
         else:
             messages.warning(request, "No worker can be reached now. Try again when one runs.")
         return redirect(request, change_page(connector))

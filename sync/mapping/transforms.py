@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, date, datetime
 from functools import lru_cache
 from typing import Any
@@ -233,13 +233,14 @@ def same(first: Any, second: Any, kind: str = "text") -> bool:
         return is_empty(first) and is_empty(second)
     if isinstance(first, list | tuple) or isinstance(second, list | tuple):
         return _same_sets(_items(first), _items(second), kind)
-    return first == second or comparable(first, kind) == comparable(second, kind)
+    return bool(first == second or comparable(first, kind) == comparable(second, kind))
 
 
 def comparable(value: Any, kind: str) -> Any:
     """Return the form in which values of a kind are compared; what cannot be normalised compares as text."""
     try:
-        return _COMPARABLE.get(kind, _trimmed)(value)
+        convert: Callable[[Any], Any] = _COMPARABLE.get(kind, _trimmed)
+        return convert(value)
     except UnusableValueError:
         return _trimmed(value)
 
@@ -248,7 +249,7 @@ def _trimmed(value: Any) -> str:
     return text(value).strip() if not isinstance(value, dict) else repr(sorted(value.items(), key=repr))
 
 
-_COMPARABLE = {
+_COMPARABLE: dict[str, Callable[[Any], Any]] = {
     "number": number,
     "date": day,
     "datetime": moment,
