@@ -49,6 +49,7 @@ class OrganizationAdmin(ScopedHistoryAdmin):
 
     organization_path = ""
     permission_to_delete = Permission.MANAGE_MEMBERS
+    credential_fields = ("hull_domain",)  # the Hull secret is sent to that host
     list_display = ("name", "slug", "agency", "hull_domain", "created_at")
     list_filter = ("agency",)
     list_select_related = ("agency",)

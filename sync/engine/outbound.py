@@ -148,6 +148,8 @@ def _create_contact(record: OutboundRecord, lead: Decision, desired: Desired) ->
 def _lead_id(lead: Decision) -> str | None:
     """Return the lead that new contacts go to: the one decided about, else the linked one of a skipped account."""
     link = lead.record.link
+    if lead.reason is SkipReason.DELETED_REMOTELY:
+        return None
     if lead.close_id or link is None or link.deleted or link.merged_into:
         return lead.close_id
     return link.close_id if lead.reason in (SkipReason.NOT_IN_SEGMENT, SkipReason.NO_SEGMENTS) else None

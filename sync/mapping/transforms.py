@@ -53,15 +53,17 @@ def _suffixes() -> PublicSuffixList:
     return PublicSuffixList(only_icann=True)
 
 
-@lru_cache(maxsize=65536)
 def host(value: Any) -> str | None:
     """Return the plain lower-case host of any spelling of a URL or domain; None when it is no host.
 
     Scheme, `www.`, user, port, path and a trailing dot go; international names become their ASCII form.
     """
-    if not isinstance(value, str) or not value.strip():
-        return None
-    name = _hostname(value.strip())
+    return _host(value.strip()) if isinstance(value, str) else None
+
+
+@lru_cache(maxsize=65536)
+def _host(text: str) -> str | None:
+    name = _hostname(text)
     name = name.rstrip(".").removeprefix("www.") if name else ""
     try:
         name = idna.encode(name, uts46=True).decode() if name and not name.isascii() else name

@@ -16,6 +16,10 @@ from django.db import models
 from sync.errors import ConfigurationError
 
 
+# How every Fernet token begins: its version byte and the first bytes of its time.
+_TOKEN_START = "gAAAA"
+
+
 def key_ring() -> MultiFernet:
     """Return the ring of `FIELD_ENCRYPTION_KEYS`: the first key encrypts, all of them decrypt."""
     return MultiFernet([Fernet(key) for key in settings.FIELD_ENCRYPTION_KEYS])
@@ -91,7 +95,10 @@ class EncryptedField(_TextField):
         return Secret(value or "")
 
     def to_python(self, value: Any) -> Secret:
-        return value if isinstance(value, Secret) else Secret(value or "")
+        """Read a secret, a stored token (from a dump), or clear text that somebody assigned."""
+        if isinstance(value, Secret):
+            return value
+        return Secret(value) if str(value or "").startswith(_TOKEN_START) else Secret.of(value or "")
 
     def pre_save(self, model_instance: models.Model, add: bool) -> Secret:
         value = getattr(model_instance, self.attname)

@@ -259,8 +259,12 @@ VERDICTS: dict[str, Verdict] = {
         lambda r: len(emails(r, "Ada Example")) >= 3,
     ),
     "U14_connection_reset": Better(
-        "The notification is answered 200 once it is stored, and the contact waits for its next attempt, where the original answered 500.",
-        lambda r: r.answers[0].status_code == 200 and reason(r, USER)[0] == "PENDING",
+        "The notification is answered 200 once it is stored. The lead that Hull names is gone in Close, so the user waits for its account, where the original tried to add to it and answered 500.",
+        lambda r: (
+            r.answers[0].status_code == 200
+            and r.our_writes() == []
+            and reason(r, USER) == ("WAITING", "PARENT_NOT_LINKED")
+        ),
     ),
     "U16_mixed_no_account_loses_all": Better(
         "A user without an account is skipped alone, where the original failed the whole notification.",

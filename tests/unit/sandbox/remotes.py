@@ -78,9 +78,7 @@ def fields(errors: dict[str, Any]) -> tuple[int, dict[str, Any]]:
 
 def entries(errors: dict[int, dict[str, Any]]) -> dict[str, Any]:
     """The part of a 400 that tells of a list's wrong entries."""
-    return {
-        "errors": {str(index): {"errors": [], "field-errors": found} for index, found in errors.items()}
-    }
+    return {"errors": {str(index): {"errors": [], "field-errors": found} for index, found in errors.items()}}
 
 
 def token(claims: dict[str, Any], secret: str, algorithm: str = "HS256") -> str:
@@ -149,4 +147,6 @@ class HullApi:
 
     def noted(self) -> list[str]:
         """Return what Hull's log says, one line each."""
-        return [" ".join(str(value) for name, value in line.items() if name != "at") for line in self.hull.log]
+        return [
+            " ".join(str(value) for name, value in line.items() if name != "at") for line in self.hull.log
+        ]

@@ -203,7 +203,9 @@ def test_me_nests_organizations_and_users_name_them(api: CloseApi) -> None:
 
 def test_a_schema_has_its_own_and_the_shared_fields(api: CloseApi) -> None:
     for kind, name in (("lead", "Tier"), ("contact", "Role"), ("shared", "Region")):
-        assert api.ok("POST", f"/custom_field/{kind}/", {"name": name, "type": "text"})["id"].startswith("cf_")
+        assert api.ok("POST", f"/custom_field/{kind}/", {"name": name, "type": "text"})["id"].startswith(
+            "cf_"
+        )
 
     def named(path: str, key: str) -> list[str]:
         return [field["name"] for field in api.ok("GET", path)[key]]
