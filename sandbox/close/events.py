@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import operator
 from copy import deepcopy
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,6 +17,7 @@ RETENTION = timedelta(days=30)
 CONSOLIDATION = timedelta(seconds=3)
 
 # The combinations of filters that Close supports; date_updated may join any of them.
+_COMPARE = {"gt": operator.gt, "gte": operator.ge, "lt": operator.lt, "lte": operator.le}
 _FILTERS = ("object_type", "object_id", "action", "lead_id", "user_id", "request_id")
 _SUPPORTED = {
     frozenset(names.split())
@@ -86,7 +88,8 @@ class EventLog:
     def page(self, params: dict[str, str]) -> Record:
         """Answer a list request. Raises Invalid for a limit or a combination that Close does not support."""
         limit = _limit(params.get("_limit"))
-        found = [event for event in self._visible() if _fits(event, self._filters(params))]
+        filters, bounds = _filters(params)
+        found = [event for event in self._visible() if _fits(event, filters, bounds)]
         found.sort(key=lambda event: event["date_updated"], reverse=True)
         start = _position(params.get("_cursor"))
         page = found[start : start + limit]
@@ -104,30 +107,25 @@ class EventLog:
     def _visible(self) -> list[Record]:
         return [event for event in self.store.events if self.lag <= self._age(event) < RETENTION]
 
-    def _filters(self, params: dict[str, str]) -> dict[str, str]:
-        named = {name for name in _FILTERS if name in params}
-        if frozenset(named) not in _SUPPORTED:
-            raise Invalid(text="Unsupported combination of filters: " + ", ".join(sorted(named)))
-        return {
-            name: value for name, value in params.items() if name in named or name.startswith("date_updated")
-        }
+
+def _filters(params: dict[str, str]) -> tuple[dict[str, str], list[tuple[str, datetime]]]:
+    """Return the values and the bounds that an event has to meet. Raises Invalid for what Close does not support."""
+    named = [name for name in _FILTERS if name in params]
+    if frozenset(named) not in _SUPPORTED:
+        raise Invalid(text="Unsupported combination of filters: " + ", ".join(named))
+    bounds = [
+        (name.removeprefix("date_updated__"), _bound(value))
+        for name, value in params.items()
+        if name.removeprefix("date_updated__") in _COMPARE
+    ]
+    return {name: params[name] for name in named}, bounds
 
 
-def _fits(event: Record, filters: dict[str, str]) -> bool:
-    for name, value in filters.items():
-        if not name.startswith("date_updated"):
-            if event[name] != value:
-                return False
-            continue
-        moment, bound = _moment(event["date_updated"]), _bound(value)
-        if not {
-            "gt": moment > bound,
-            "gte": moment >= bound,
-            "lt": moment < bound,
-            "lte": moment <= bound,
-        }.get(name.partition("__")[2], True):
-            return False
-    return True
+def _fits(event: Record, filters: dict[str, str], bounds: list[tuple[str, datetime]]) -> bool:
+    moment = _moment(event["date_updated"])
+    return all(event[name] == value for name, value in filters.items()) and all(
+        _COMPARE[name](moment, bound) for name, bound in bounds
+    )
 
 
 def _bound(value: str) -> datetime:

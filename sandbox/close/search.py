@@ -14,11 +14,13 @@ from sandbox.close.validation import Invalid
 MOST = 200
 CAP = 10_000
 CURSOR_LIFE = timedelta(seconds=30)
-_RELATED = {
+_RELATED: dict[str, tuple[str, str]] = {
     "contact_email": ("emails", "email"),
     "contact_phone": ("phones", "phone"),
     "contact_url": ("urls", "url"),
 }
+_BLANK = {"id": "", "lead_id": "", **{name: [{key: ""}] for name, key in _RELATED.values()}}
+_BLANKS: dict[str, Record] = {"contact": _BLANK, "lead": {"id": "", "contacts": [_BLANK]}}
 
 
 class Search:
@@ -49,6 +51,8 @@ class Search:
     def _found(self, body: Record) -> list[tuple[str, Record]]:
         """Return what fits, oldest first unless `sort` says otherwise. Raises Invalid for what cannot be read."""
         try:
+            for kind, blank in _BLANKS.items():
+                self._fits(body["query"], kind, blank)  # an empty index refuses what cannot be read, too
             found = [row for row in self._indexed() if self._fits(body["query"], *row)]
             for order in reversed(body.get("sort") or []):
                 found.sort(
@@ -112,6 +116,8 @@ class Search:
 
     def _has_related(self, node: Record, kind: str, record: Record) -> bool:
         related = str(node.get("related_object_type"))
+        if node.get("this_object_type", kind) != kind:
+            return False
         if kind == "lead" and related == "contact":
             return any(self._fits(node["related_query"], "contact", one) for one in record["contacts"])
         if related not in _RELATED:

@@ -195,7 +195,10 @@ def _joined(earlier: Record, later: Record) -> Record:
 
 
 def _spanned(earlier: Record, later: Record) -> Record:
-    after = {name: [earlier.get(name, change)[0], change[1]] for name, change in later.items()}
+    after = {
+        name: [earlier[name][0] if name in earlier else change[0], change[1]]
+        for name, change in later.items()
+    }
     return {**earlier, **after}
 
 

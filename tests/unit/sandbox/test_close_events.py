@@ -150,7 +150,9 @@ def test_a_put_that_changes_nothing_leaves_no_trace(api: CloseApi, clock: Clock)
     lead = api.lead(url="https://acme.com", contacts=[{"name": "Gob", "phones": [{"phone": "8004445555"}]}])
     clock.advance(minutes=1)
 
-    again = api.ok("PUT", f"/lead/{lead['id']}/", {"name": "Acme", "url": "https://acme.com", "description": None})
+    again = api.ok(
+        "PUT", f"/lead/{lead['id']}/", {"name": "Acme", "url": "https://acme.com", "description": None}
+    )
     api.ok("PUT", f"/contact/{lead['contact_ids'][0]}/", {"phones": [{"phone": "+1 800 444 5555"}]})
 
     assert again == lead

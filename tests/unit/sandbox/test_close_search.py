@@ -40,7 +40,11 @@ def find(api: CloseApi, query: dict[str, Any], **more: Any) -> list[str]:
 
 @pytest.fixture
 def three(api: CloseApi, clock: Clock) -> CloseApi:
-    for name, url in (("Acme Tools", "https://acme.com"), ("Acme", "https://acme.co.uk"), ("Tools of Trade", None)):
+    for name, url in (
+        ("Acme Tools", "https://acme.com"),
+        ("Acme", "https://acme.co.uk"),
+        ("Tools of Trade", None),
+    ):
         api.lead(name=name, url=url)
     clock.advance(seconds=10)
     return api
@@ -79,7 +83,11 @@ def test_nodes(three: CloseApi) -> None:
 
 def test_an_address_is_found_by_its_parts_too(api: CloseApi, clock: Clock) -> None:
     lead = api.lead()
-    for name, email in (("exact", "gob@acme.com"), ("longer", "gob.bluth@acme.com"), ("other", "x@other.com")):
+    for name, email in (
+        ("exact", "gob@acme.com"),
+        ("longer", "gob.bluth@acme.com"),
+        ("other", "x@other.com"),
+    ):
         api.contact(lead["id"], name=name, emails=[{"email": email}])
     clock.advance(seconds=10)
 
@@ -119,7 +127,10 @@ def test_times_are_a_range(three: CloseApi) -> None:
 
     assert between(on_or_after=leads[1]["date_updated"]) == ["Acme", "Tools of Trade"]
     assert between(before=leads[1]["date_updated"]) == ["Acme Tools"]
-    assert between(on_or_after=leads[0]["date_updated"], before=leads[2]["date_updated"]) == ["Acme Tools", "Acme"]
+    assert between(on_or_after=leads[0]["date_updated"], before=leads[2]["date_updated"]) == [
+        "Acme Tools",
+        "Acme",
+    ]
 
 
 def test_what_was_just_written_is_not_found_yet(api: CloseApi, clock: Clock) -> None:
