@@ -74,11 +74,12 @@ class Faults:
         return Response.html(200, PAGE) if kind == "html_after" else _refusal(int(status))
 
     def _due(self, request: Request) -> _Rule | None:
-        path = re.sub(r"/+", "/", request.path.removeprefix("/api/v1"))
+        plain = re.sub(r"/+", "/", request.path.removeprefix("/api/v1"))
+        paths = (plain, f"{plain.rstrip('/')}/")
         for rule in self._rules:
             if (
                 rule.method not in ("*", request.method)
-                or not re.search(rule.pattern, path)
+                or not any(re.search(rule.pattern, path) for path in paths)
                 or rule.times == 0
             ):
                 continue

@@ -305,12 +305,12 @@ class CloseSandbox:
         kind, close_id = found.groups()
         try:
             if request.method == "DELETE":
-                (self.rep_delete_lead if kind == "lead" else self.rep_delete_contact)(close_id)
+                (self.rep_delete_lead if kind == "lead" else self.rep_delete_contact)(str(close_id))
                 return Response.of(200, {})
-            if close_id is None:
+            if close_id is None and kind == "lead":
                 return Response.of(200, self.rep_create_lead(_json(request)))
             change = self.rep_update_lead if kind == "lead" else self.rep_update_contact
-            return Response.of(200, change(close_id, _json(request)))
+            return Response.of(200, change(str(close_id), _json(request)))
         except Invalid as error:
             return Response.of(400, error.body)
         except NotFound as error:

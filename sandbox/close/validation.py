@@ -197,7 +197,7 @@ def _phone(value: Any) -> Record:
     return {
         "phone": phonenumbers.format_number(number, formats.E164),
         "phone_formatted": phonenumbers.format_number(number, formats.INTERNATIONAL),
-        "country": phonenumbers.region_code_for_number(number),  # type: ignore[no-untyped-call]  # the library is typed in part
+        "country": phonenumbers.region_code_for_number(number),
     }
 
 
@@ -235,7 +235,8 @@ def _custom(store: Store, found: Record, value: Any, suffix: str) -> Any:
 def _one(store: Store, found: Record, value: Any) -> Any:
     if isinstance(value, dict | list):
         raise ValueError(NOT_A_TEXT)
-    return _TYPES.get(found["type"], _str)(store, found, value)
+    convert: Callable[[Store, Record, Any], Any] = _TYPES.get(found["type"], _str)
+    return convert(store, found, value)
 
 
 def _str(store: Store, found: Record, value: Any) -> str:

@@ -208,12 +208,12 @@ def report_lines(connector: Connector, first: dict[str, Any], second: dict[str, 
             f"  {arrow}  " + ", ".join(f"{counted[what]} {what}" for what in counted if counted[what])
         )
     lines += [f"  {count:>5} {words}" for count, words in in_words(queries.count_reasons(first["runs"]))]
-    written = sum(second[name][what] for name in ("inbound", "outbound") for what in ("created", "updated"))
     calls = sum(first["close_calls"].values())
     lines.append(f"  {calls} calls to Close in {first['duration_s']:.1f} s")
-    lines.append(
-        f"  The second sync wrote {written or 'nothing'}: {'both sides agree' if not written else 'look at the outcomes'}."
-    )
+    if not _written(first):
+        lines.append("  The first sync wrote nothing: both sides agreed already.")
+    agree = "both sides agree" if not _written(second) else "look at the outcomes"
+    lines.append(f"  The second sync wrote {_written(second) or 'nothing'}: {agree}.")
     return lines
 
 
@@ -242,6 +242,10 @@ def in_words(counted: list[tuple[str, str, str, int]]) -> list[tuple[int, str]]:
         )
         for direction, object_type, reason, count in counted
     ]
+
+
+def _written(report: dict[str, Any]) -> int:
+    return sum(report[name][what] for name in ("inbound", "outbound") for what in ("created", "updated"))
 
 
 def _is_good(report: dict[str, Any]) -> bool:

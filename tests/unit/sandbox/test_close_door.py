@@ -193,7 +193,7 @@ def test_me_nests_organizations_and_users_name_them(api: CloseApi) -> None:
 
     (organization,) = me["organizations"]
     assert organization["name"] and organization["id"].startswith("orga_")
-    assert [one["label"] for one in organization["lead_statuses"]][0] == "Potential"
+    assert organization["lead_statuses"][0]["label"] == "Potential"
     assert me["memberships"][0]["organization_id"] == organization["id"]
     assert api.ok("GET", f"/user/{me['id']}/")["organizations"] == [organization["id"]]
     assert api.ok("GET", f"/api_key/{api.close.api_key}/")["organization_id"] == organization["id"]

@@ -262,13 +262,13 @@ def test_a_moved_contact_is_told_on_both_leads(api: CloseApi, clock: Clock) -> N
 # ── Custom values ────────────────────────────────────────────────────────────────────────────────
 
 
-def field(api: CloseApi, type: str, multiple: bool = False) -> str:
-    choices = ["One", "Two"] if type == "choices" else None
-    return f"custom.{api.close.create_custom_field('lead', type, type, choices, multiple)['id']}"
+def field(api: CloseApi, kind: str, multiple: bool = False) -> str:
+    choices = ["One", "Two"] if kind == "choices" else None
+    return f"custom.{api.close.create_custom_field('lead', kind, kind, choices, multiple)['id']}"
 
 
 @pytest.mark.parametrize(
-    ("type", "sent", "kept"),
+    ("kind", "sent", "kept"),
     [
         ("text", " as it is ", " as it is "),
         ("number", 12.456, 12.456),
@@ -284,14 +284,14 @@ def field(api: CloseApi, type: str, multiple: bool = False) -> str:
         ("hidden", "", ""),
     ],
 )  # fmt: skip
-def test_values_come_back_normalised(api: CloseApi, type: str, sent: Any, kept: Any) -> None:
-    name = field(api, type)
+def test_values_come_back_normalised(api: CloseApi, kind: str, sent: Any, kept: Any) -> None:
+    name = field(api, kind)
 
     assert api.lead(**{name: sent})[name] == kept
 
 
 @pytest.mark.parametrize(
-    ("type", "value", "text"),
+    ("kind", "value", "text"),
     [
         ("text", 5, "Value must be of str type."),
         ("text", {"a": 1}, "Value must be of str type."),
@@ -310,8 +310,8 @@ def test_values_come_back_normalised(api: CloseApi, type: str, sent: Any, kept: 
         ("hidden", {"a": 1}, "Value must be of str type."),
     ],
 )
-def test_values_of_another_type_are_refused(api: CloseApi, type: str, value: Any, text: str) -> None:
-    name = field(api, type)
+def test_values_of_another_type_are_refused(api: CloseApi, kind: str, value: Any, text: str) -> None:
+    name = field(api, kind)
 
     assert api.refused("POST", "/lead/", {name: value}) == fields({name: text})
 

@@ -11,7 +11,7 @@ import requests
 
 from sandbox import CloseSandbox, HullSandbox, SandboxAdapter
 from sandbox.faults import parse_spec
-from sandbox.http import Dropped, TimedOut, serve
+from sandbox.http import Dropped, TimedOut, make_request, serve
 from tests.unit.sandbox.remotes import Clock, CloseApi
 
 # ── Faults ───────────────────────────────────────────────────────────────────────────────────────
@@ -191,8 +191,6 @@ def test_the_server_ends_the_connection_of_a_chunked_body(api: CloseApi, address
 def test_a_person_in_close_over_http(api: CloseApi) -> None:
     def act(method: str, path: str, body: object = None) -> int:
         url = f"/_sandbox/rep{path}"
-        from sandbox.http import make_request
-
         raw = json.dumps(body).encode()
         return api.close.handle(make_request(method, url, {"content-type": "application/json"}, raw)).status
 
@@ -209,8 +207,6 @@ def test_a_person_in_close_over_http(api: CloseApi) -> None:
 
 
 def test_the_pages_show_what_is_held(api: CloseApi, clock: Clock) -> None:
-    from sandbox.http import make_request
-
     api.lead()
     for app in (api.close, HullSandbox(clock)):
         assert b"<!doctype html>" in app.handle(make_request("GET", "/", {}, b"")).body.lower()
