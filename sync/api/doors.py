@@ -1,16 +1,22 @@
-"""What every door does first: reads a bounded body and finds out who is there."""
+"""What every door does: answers every refusal as JSON, reads a bounded body, finds out who is there."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 import orjson
 from django.conf import settings
-from django.http import HttpRequest, JsonResponse
+from django.db import OperationalError
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.csrf import csrf_exempt
 
 from sync.hull.tokens import Credentials, InvalidToken, decode_hull_token
 from sync.models import Connector
 from sync.services import doors
+
+View = Callable[..., HttpResponse]
 
 BODY_LIMIT = 50 * 1024 * 1024
 
@@ -25,6 +31,31 @@ class Refused(Exception):  # noqa: N818 - it is an answer, not an error of ours
     def as_response(self) -> JsonResponse:
         """Return the answer as JSON: `{"error": {"message", "code"}}`."""
         return JsonResponse({"error": {"message": self.message, "code": self.code}}, status=self.status)
+
+
+def answering(*methods: str) -> Callable[[View], View]:
+    """Take some methods only, and answer what is refused, or a database that is busy, as JSON."""
+
+    def decorate(view: View) -> View:
+        @csrf_exempt
+        @wraps(view)
+        def answered(request: HttpRequest, *args: object, **kwargs: object) -> HttpResponse:
+            if request.method not in methods:
+                wanted = " and ".join(methods)
+                response = Refused(405, f"Only {wanted} is taken here.", "METHOD_NOT_ALLOWED").as_response()
+                response["Allow"] = ", ".join(methods)
+                return response
+            try:
+                return view(request, *args, **kwargs)
+            except Refused as refused:
+                return refused.as_response()
+            except OperationalError:
+                busy = Refused(503, "The database is busy. Try again in a moment.", "HULL_ERR_TRANSIENT")
+                return busy.as_response()
+
+        return answered
+
+    return decorate
 
 
 def read_body(request: HttpRequest) -> bytes:
@@ -88,6 +119,8 @@ def _from_mapping(values: Any) -> Credentials | None:
     connector_id = values.get("ship") or values.get("id")
     organization, secret = values.get("organization"), values.get("secret")
     if all(isinstance(value, str) and value for value in (connector_id, organization, secret)):
+        if "\x00" in f"{connector_id}{organization}":
+            return None  # PostgreSQL cannot even look for it
         return Credentials(organization=organization, connector_id=connector_id, secret=secret)
     return None
 

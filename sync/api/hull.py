@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import wraps
 
 from django.conf import settings
@@ -11,10 +10,9 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from sync import queries, tasks
-from sync.api.doors import Refused, authenticated, connector_of, read_body
+from sync.api.doors import Refused, View, answering, authenticated, connector_of, read_body
 from sync.errors import SyncError
 from sync.hull import flow_control
 from sync.hull.manifest import manifest as build_manifest
@@ -30,13 +28,11 @@ from sync.models import Connector, Run
 from sync.records import Direction
 from sync.services import intake, options, signing, status
 
-View = Callable[..., HttpResponse]
-
 KEY_URL_HEADER = "X-Hull-Smart-Notifier-Signature-Public-Key-Url"
 
 
 def door(view: View) -> View:
-    """Answer what is refused as JSON, and let any origin read: Hull's dashboard calls from a browser."""
+    """Let any origin read: Hull's dashboard calls from a browser."""
 
     @csrf_exempt
     @wraps(view)
@@ -44,10 +40,7 @@ def door(view: View) -> View:
         if request.method == "OPTIONS":
             response = HttpResponse(status=204)
         else:
-            try:
-                response = view(request, *args, **kwargs)
-            except Refused as refused:
-                response = refused.as_response()
+            response = view(request, *args, **kwargs)
         response["Access-Control-Allow-Origin"] = "*"
         response["Access-Control-Allow-Headers"] = "Content-Type"
         response["Access-Control-Allow-Methods"] = "GET, POST, OPTIONS"
@@ -59,8 +52,7 @@ def door(view: View) -> View:
 # ── Notifications ────────────────────────────────────────────────────────────────────────────────
 
 
-@csrf_exempt
-@require_POST
+@answering("POST")
 def receive_notification(request: HttpRequest) -> HttpResponse:
     """Store a notification durably, then answer how much may come next.
 
@@ -69,12 +61,12 @@ def receive_notification(request: HttpRequest) -> HttpResponse:
     try:
         connector, notification = _verified(request)
         accepted = intake.accept_notification(connector, notification, now=timezone.now())
+        tasks.nudge(connector.pk, Direction.OUTBOUND, trigger=Run.Trigger.NOTIFICATION)
+        waiting = queries.backlog(connector, Direction.OUTBOUND).waiting
     except Refused as refused:
         return _refusal(refused)
     except OperationalError:
         return JsonResponse(flow_control.retry("The database is busy. Send it again."), status=503)
-    tasks.nudge(connector.pk, Direction.OUTBOUND, trigger=Run.Trigger.NOTIFICATION)
-    waiting = queries.backlog(connector, Direction.OUTBOUND).waiting
     body = flow_control.next_(*_pace(waiting))
     return JsonResponse(body | ({"errors": accepted.problems} if accepted.problems else {}))
 
@@ -135,7 +127,7 @@ def _pace(waiting: int) -> tuple[int, int]:
 
 
 @door
-@require_http_methods(["GET", "POST"])
+@answering("GET", "POST")
 def show_status(request: HttpRequest) -> HttpResponse:
     """Answer and publish how the connector is doing."""
     connector = connector_of(request, read_body(request))
@@ -145,7 +137,7 @@ def show_status(request: HttpRequest) -> HttpResponse:
 
 
 @door
-@require_http_methods(["GET", "POST"])
+@answering("GET", "POST")
 def fetch(request: HttpRequest, full: bool = False) -> HttpResponse:
     """Have Close read soon: what changed, or everything."""
     connector = connector_of(request, read_body(request))
@@ -159,7 +151,7 @@ def fetch(request: HttpRequest, full: bool = False) -> HttpResponse:
 
 
 @door
-@require_http_methods(["GET", "POST"])
+@answering("GET", "POST")
 def acknowledge_export(request: HttpRequest) -> HttpResponse:
     """Answer the original's export poll: exports are read by the backfill itself."""
     connector_of(request, read_body(request))
@@ -170,7 +162,7 @@ def acknowledge_export(request: HttpRequest) -> HttpResponse:
 
 
 @door
-@require_http_methods(["GET", "POST"])
+@answering("GET", "POST")
 def list_options(request: HttpRequest, name: str) -> HttpResponse:
     """Answer one of the lists that Hull's settings page offers: `{"options": [{"value", "label"}]}`."""
     connector = connector_of(request, read_body(request))
@@ -182,14 +174,14 @@ def list_options(request: HttpRequest, name: str) -> HttpResponse:
 
 
 @door
-@require_GET
+@answering("GET")
 def manifest(request: HttpRequest) -> HttpResponse:
     """Answer what Hull needs to install the connector."""
     return JsonResponse(build_manifest(settings.PUBLIC_URL or request.build_absolute_uri("/").rstrip("/")))
 
 
 @door
-@require_http_methods(["GET", "POST"])
+@answering("GET", "POST")
 def admin_panel(request: HttpRequest) -> HttpResponse:
     """Lead from Hull's tab to the connector's page, where a person signs in."""
     connector = connector_of(request, read_body(request))

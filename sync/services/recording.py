@@ -9,7 +9,7 @@ from datetime import datetime
 
 from sync.engine.plan import FailureMode, Reason, Result, SkipReason, WaitReason
 from sync.engine.retry import failure_of, next_attempt
-from sync.errors import SyncError
+from sync.errors import CredentialsError, SyncError
 from sync.models import Change, Connector, Intent, Outcome, Run
 from sync.records import Direction, ObjectType
 from sync.services.setup import Remotes
@@ -86,6 +86,10 @@ def verdict_of_error(
 ) -> Verdict:
     """Turn an error into what happens next: another attempt at a time, or a person."""
     verdict.message = error.message
+    if isinstance(error, CredentialsError):
+        # the connector pauses; the record is as due as before, and goes on when the connector does
+        verdict.result, verdict.reason, verdict.retry_at = Result.PENDING, FailureMode.CONFIGURATION, now
+        return verdict
     failure = failure_of(error)
     if failure:
         verdict.result, verdict.reason = Result.FAILED, failure

@@ -154,3 +154,27 @@ def test_a_stored_change_that_cannot_be_worked_on_is_given_to_a_person(world: Wo
     stuck = Change.objects.get()
     assert (stuck.state, stuck.reason) == ("FAILED", "INTERNAL")
     assert world.outcome("another-than-its-payload-says").reason == "INTERNAL"
+
+
+@pytest.mark.parametrize("side", ["close", "hull"])
+def test_a_key_that_is_refused_midway_loses_nothing(world: World, side: str) -> None:
+    world.tell_account(**ACME, description="before")
+    world.settle()
+    lead = world.lead("Acme")
+    if side == "close":
+        world.close.fail_next("PUT", "/lead/.*", "status:401")
+        world.tell_account(**ACME, description="after")
+    else:
+        world.hull.fail_next("POST", ".*", "status:401")
+        world.close.rep_update_lead(lead["id"], {"description": "after"})
+        world.clock.advance(minutes=1)
+
+    world.pull()
+    world.drain()
+    assert world.connector.paused_at is not None
+    assert not Change.objects.filter(state="FAILED").exists()
+
+    world.connector.resume()
+    world.settle()
+    assert world.lead("Acme")["description"] == "after"
+    assert world.told("a-acme")["closeio/description"] == "after"
