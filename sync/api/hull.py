@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import wraps
+from pathlib import Path
 
 from django.conf import settings
 from django.db import OperationalError
@@ -178,6 +179,13 @@ def list_options(request: HttpRequest, name: str) -> HttpResponse:
 def manifest(request: HttpRequest) -> HttpResponse:
     """Answer what Hull needs to install the connector."""
     return JsonResponse(build_manifest(settings.PUBLIC_URL or request.build_absolute_uri("/").rstrip("/")))
+
+
+@door
+@answering("GET")
+def show_file(request: HttpRequest, path: str, content_type: str) -> HttpResponse:
+    """Answer one of the two files that Hull shows: the readme and the logo."""
+    return HttpResponse((Path(settings.BASE_DIR) / path).read_bytes(), content_type=content_type)
 
 
 @door

@@ -7,6 +7,8 @@ from sync.services.options import NAMES
 
 urlpatterns = [
     path("manifest.json", hull.manifest),
+    path("readme", hull.show_file, {"path": "docs/hull.md", "content_type": "text/markdown; charset=utf-8"}),
+    path("logo.png", hull.show_file, {"path": "sync/static/sync/logo.png", "content_type": "image/png"}),
     path("smart-notifier", hull.receive_notification),
     path("status", hull.show_status),
     path("fetch", hull.fetch),

@@ -26,7 +26,7 @@ def manifest(public_url: str = "") -> dict[str, Any]:
         "logo": f"{base}logo.png",
         "picture": f"{base}logo.png",
         "version": VERSION,
-        "tags": ["incoming", "outgoing", "batch", "batch-accounts", "kraken", "kraken-exports", "oneColumn"],
+        "tags": ["incoming", "outgoing", "kraken", "kraken-exports", "oneColumn"],
         "readme": "readme",
         "admin": "admin-panel",
         "ui": False,
@@ -34,7 +34,6 @@ def manifest(public_url: str = "") -> dict[str, Any]:
         "private_settings": [*_connection(), *_leads(), *_contacts()],
         "settings_sections": _sections(),
         "subscriptions": [{"url": "/smart-notifier", "conditions": {"channels": {"only": list(CHANNELS)}}}],
-        "batches": [_batch("/batch", "user:update"), _batch("/batch-accounts", "account:update")],
         "schedules": [
             {"url": "/fetch", "type": "cron", "value": "*/5 * * * *"},
             {"url": "/status", "type": "cron", "value": "*/30 * * * *"},
@@ -158,7 +157,3 @@ def _section(
     properties = [f"private_settings.{setting['name']}" for setting in settings]
     section: dict[str, Any] = {"title": title, "description": description, "properties": properties}
     return section | ({"step": step} if step else {})
-
-
-def _batch(url: str, channel: str) -> dict[str, Any]:
-    return {"url": url, "channels": [{"channel": channel, "options": {"maxSize": _BATCH_SIZE}}]}

@@ -129,6 +129,16 @@ def test_the_manifest_names_the_originals_settings(world: World) -> None:
     assert answer["Access-Control-Allow-Origin"] == "*"
 
 
+def test_everything_that_the_manifest_names_is_answered(world: World) -> None:
+    manifest = world.browser.get("/manifest.json").json()
+    named = [one["url"] for name in ("subscriptions", "schedules", "statuses") for one in manifest[name]]
+
+    assert {world.browser.options(url).status_code for url in named} <= {204, 405}
+    assert world.browser.get("/logo.png")["Content-Type"] == "image/png"
+    assert b"Close Connector" in world.browser.get("/readme").content
+    assert "/admin/sync/connector/" in world.browser.get("/admin-panel" + QUERY)["Location"]
+
+
 # ── Close's webhooks ─────────────────────────────────────────────────────────────────────────────
 
 KEY = "058bfb6a3d8cfdc4da7c3be5901b16ae11da982b46a25fb2cd7016e97a140a1c"
