@@ -21,9 +21,8 @@ from sync.services import history, inbound, lane, outbound
 logger = logging.getLogger(__name__)
 
 
-@shared_task(bind=True)
+@shared_task
 def pull(
-    self: Any,
     *,
     connector_id: int,
     trigger: str = Run.Trigger.SCHEDULE,
@@ -36,34 +35,30 @@ def pull(
         nudge(connector_id, Direction.INBOUND)
 
 
-@shared_task(bind=True)
+@shared_task
 def drain_inbound(
     self: Any, *, connector_id: int, trigger: str = Run.Trigger.SCHEDULE, **kwargs: Any
 ) -> None:
     """Tell Hull what is due."""
     connector = queries.find_connector(connector_id)
     if connector:
-        inbound.drain(connector, trigger=trigger, clock=timezone.now, owner=_owner(self))
+        inbound.drain(connector, trigger=trigger, clock=timezone.now)
 
 
-@shared_task(bind=True)
+@shared_task
 def drain_outbound(
     self: Any, *, connector_id: int, trigger: str = Run.Trigger.SCHEDULE, **kwargs: Any
 ) -> None:
     """Write to Close what is due."""
     connector = queries.find_connector(connector_id)
     if connector:
-        outbound.drain(connector, trigger=trigger, clock=timezone.now, owner=_owner(self))
+        outbound.drain(connector, trigger=trigger, clock=timezone.now)
 
 
 @shared_task
 def prune_history(**kwargs: Any) -> None:
     """Delete history that is older than it is kept."""
     history.prune(now=timezone.now())
-
-
-def _owner(task: Any) -> str:
-    return f"{task.request.hostname or 'here'}/{task.request.id or 'direct'}"[:80]
 
 
 _DRAINS = {Direction.INBOUND: drain_inbound, Direction.OUTBOUND: drain_outbound}

@@ -41,7 +41,7 @@ _EVERYTHING = 1_000_000
 
 def drain(
     connector: Connector, direction: Direction, work_slice: WorkSlice, *, trigger: str, clock: Clock,
-    dry_run: bool, owner: str, watch: Watch, prepare: Callable[[Work], None] = lambda work: None,
+    dry_run: bool, watch: Watch, prepare: Callable[[Work], None] = lambda work: None,
 ) -> Run | None:  # fmt: skip
     """Work on everything that is due in one lane.
 
@@ -49,7 +49,7 @@ def drain(
     """
     if not connector.is_active:
         return None
-    with lane.leased(connector, direction, owner=owner, clock=clock) as lease:
+    with lane.leased(connector, direction, clock=clock) as lease:
         if lease is None or not lane.is_due(connector, direction, now=clock()):
             return None
         run = recording.start_run(connector, Run.Kind.DRAIN, direction, trigger, now=clock(), dry_run=dry_run)

@@ -245,7 +245,7 @@ def heard_again(link: Link) -> Heard:
 
 
 def drain(
-    connector: Connector, *, trigger: str, clock: Clock, dry_run: bool = False, owner: str = "drain",
+    connector: Connector, *, trigger: str, clock: Clock, dry_run: bool = False,
     watch: Watch = nobody_watches,
 ) -> Run | None:  # fmt: skip
     """Tell Hull everything that is due. None when another drain has the lane or the connector is stopped."""
@@ -256,7 +256,6 @@ def drain(
         trigger=trigger,
         clock=clock,
         dry_run=dry_run,
-        owner=owner,
         watch=watch,
     )
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import socket
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -33,20 +36,45 @@ class Lease:
 
 
 @contextmanager
-def leased(connector: Connector, direction: Direction, *, owner: str, clock: Clock) -> Iterator[Lease | None]:
-    """Take the lane for as long as the block runs; None when another drain has it."""
+def leased(connector: Connector, direction: Direction, *, clock: Clock) -> Iterator[Lease | None]:
+    """Take the lane for as long as the block runs; None when another drain has it.
+
+    A lease ends by itself. One whose process on this machine is gone, as after a kill, is taken over at once.
+    """
     lane, _ = Lane.objects.get_or_create(connector=connector, direction=direction)
-    now = clock()
-    free = Lane.objects.filter(pk=lane.pk).filter(Q(leased_until=None) | Q(leased_until__lte=now))
-    if free.update(leased_by=owner, leased_until=now + LEASE, nudged_at=None) != 1:
+    me, now = owner(), clock()
+    free = Q(leased_until=None) | Q(leased_until__lte=now)
+    if is_gone(lane.leased_by):
+        free |= Q(leased_by=lane.leased_by)
+    mine = Lane.objects.filter(free, pk=lane.pk)
+    if mine.update(leased_by=me, leased_until=now + LEASE, nudged_at=None) != 1:
         yield None
         return
     try:
-        yield Lease(lane.pk, owner, clock)
+        yield Lease(lane.pk, me, clock)
     finally:
-        Lane.objects.filter(pk=lane.pk, leased_by=owner).update(
-            leased_by="", leased_until=None, drained_at=clock()
-        )
+        held = Lane.objects.filter(pk=lane.pk, leased_by=me)
+        held.update(leased_by="", leased_until=None, drained_at=clock())
+
+
+def owner() -> str:
+    """Return who works here: machine, process and thread."""
+    return f"{socket.gethostname()[:40]}|{os.getpid()}|{threading.get_ident()}"
+
+
+def is_gone(holder: str) -> bool:
+    """Tell whether a lease's holder was a process of this machine that no longer runs."""
+    host, _, rest = holder.partition("|")
+    pid = rest.partition("|")[0]
+    if host != socket.gethostname()[:40] or not pid.isdigit():
+        return False
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def wake(connector: Connector, direction: Direction, *, now: datetime) -> bool:

@@ -46,7 +46,7 @@ _Told = tuple[Link, HullWrite, Attributes]
 
 
 def drain(
-    connector: Connector, *, trigger: str, clock: Clock, dry_run: bool = False, owner: str = "drain",
+    connector: Connector, *, trigger: str, clock: Clock, dry_run: bool = False,
     watch: Watch = nobody_watches,
 ) -> Run | None:  # fmt: skip
     """Carry every due outbound change out. None when another drain has the lane or the connector is stopped.
@@ -54,7 +54,7 @@ def drain(
     Trouble with one record never stops another. Close is read once before anything is written to it.
     """
     return run_drain(
-        connector, Direction.OUTBOUND, _slice, trigger=trigger, clock=clock, dry_run=dry_run, owner=owner,
+        connector, Direction.OUTBOUND, _slice, trigger=trigger, clock=clock, dry_run=dry_run,
         watch=watch, prepare=backfill.ensure,
     )  # fmt: skip
 

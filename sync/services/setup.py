@@ -132,10 +132,11 @@ def prepare(connector: Connector, remotes: Remotes, *, now: datetime, dry_run: b
 
     Raises ConfigurationError when the key belongs to another Close organization than before.
     """
-    if _is_schema_stale(connector, now):
+    is_stale = _is_schema_stale(connector, now)
+    if is_stale:
         refresh_schema(connector, remotes.close, now=now)
-        if not dry_run:
-            webhooks.ensure(connector, remotes.close)
+    if not dry_run and (is_stale or not connector.webhook_id):
+        webhooks.ensure(connector, remotes.close)
     settings, problems = load_settings(connector)
     _store_problems(connector, problems)
     return replace(settings, close_api_key_id=remotes.close.api_key_id)

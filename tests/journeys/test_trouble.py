@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
-from sync.models import Change, Run
+from sync.models import Change, Lane, Run
+from sync.records import Direction
+from sync.services import lane, outbound
 from tests.journeys.world import World
 
 pytestmark = pytest.mark.inline(reason="moves the clock, to see what is tried again and when")
@@ -132,15 +136,32 @@ def test_another_organizations_key_is_refused(world: World) -> None:
 
 
 def test_two_drains_of_one_lane_never_overlap(world: World) -> None:
-    from sync.records import Direction
-    from sync.services import lane, outbound
-
     world.tell_account(**ACME)
-    with lane.leased(world.connector, Direction.OUTBOUND, owner="another", clock=world.clock) as lease:
+    with lane.leased(world.connector, Direction.OUTBOUND, clock=world.clock) as lease:
         assert lease is not None
         assert outbound.drain(world.connector, trigger="COMMAND", clock=world.clock) is None
     assert not Run.objects.filter(direction="OUTBOUND").exists()
 
+    world.settle()
+    assert world.lead("Acme")
+
+
+@pytest.mark.parametrize(
+    ("holder", "is_taken_over"),
+    [("another-machine|1|1", False), ("{host}|4194305|1", True), ("{host}|1|1", False)],
+)
+def test_the_lane_of_a_killed_process_is_taken_over_at_once(
+    world: World, holder: str, is_taken_over: bool
+) -> None:
+    world.tell_account(**ACME)
+    until = world.clock() + timedelta(minutes=4)
+    name = holder.format(host=lane.owner().partition("|")[0])
+    Lane.objects.filter(direction="OUTBOUND").update(leased_by=name, leased_until=until)
+
+    world.drain()
+    assert bool(world.close.leads) is is_taken_over
+
+    world.clock.advance(minutes=5)
     world.settle()
     assert world.lead("Acme")
 

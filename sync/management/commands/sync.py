@@ -128,7 +128,7 @@ class Session:
         ):
             if direction in self.directions:
                 self._keep(
-                    service.drain(self.connector, trigger=self.trigger, clock=timezone.now, dry_run=self.dry_run, owner="command", watch=self.watch)
+                    service.drain(self.connector, trigger=self.trigger, clock=timezone.now, dry_run=self.dry_run, watch=self.watch)
                 )  # fmt: skip
             self.connector.refresh_from_db()
 
