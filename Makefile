@@ -26,6 +26,7 @@ $(READY): requirements.txt requirements-dev.txt
 	@$(PY) -c '' 2>/dev/null || $(PYTHON) -m venv --clear $(VENV)
 	@echo "Installing the pinned packages into $(VENV) …"
 	@$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements-dev.txt
+	@DATABASE_URL= $(PY) manage.py migrate --verbosity 0
 	@rm -f $(VENV)/.ready-* && touch $@
 
 demo: setup ## See it work: two simulated remotes, a full sync, then the admin (ONCE=1 stops after the report)

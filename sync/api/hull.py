@@ -67,7 +67,7 @@ def receive_notification(request: HttpRequest) -> HttpResponse:
     except Refused as refused:
         return _refusal(refused)
     except OperationalError:
-        return JsonResponse(flow_control.retry("The database is busy. Send it again."), status=503)
+        return JsonResponse(flow_control.retry(message="The database is busy. Send it again."), status=503)
     body = flow_control.next_(*_pace(waiting))
     return JsonResponse(body | ({"errors": accepted.problems} if accepted.problems else {}))
 
@@ -115,7 +115,7 @@ def _refusal(refused: Refused) -> HttpResponse:
         return refused.as_response()
     size = 1 if refused.status == 413 else flow_control.RETRY_SIZE
     name = "TransientError" if refused.status == 503 else "NotificationValidationError"
-    body = flow_control.retry(refused.message, code=refused.code, name=name, size=size)
+    body = flow_control.retry(message=refused.message, code=refused.code, name=name, size=size)
     return JsonResponse(body, status=refused.status)
 
 

@@ -31,10 +31,5 @@ def retry(
     return {"flow_control": _control("retry", size, in_ms), "error": error}
 
 
-def refused(message: str, code: str) -> dict[str, Any]:
-    """Return the answer for what is not a proper notification."""
-    return retry(message, code=code, name="NotificationValidationError")
-
-
 def _control(kind: str, size: int, in_ms: int) -> dict[str, Any]:
     return {"type": kind, "size": size, "in": in_ms, "in_time": _FILL_MS}

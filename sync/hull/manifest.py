@@ -5,13 +5,12 @@ The names of settings and routes are those under which connectors are installed 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 VERSION = "1.0.0"
 SOURCE = "closeio"  # the group under which Close's attributes are in Hull: `closeio/…`
 CHANNELS = ("user:update", "account:update", "ship:update", "users_segment:update", "accounts_segment:update")
-_BATCH_SIZE = 200
 
 Setting = dict[str, Any]
 
@@ -41,17 +40,6 @@ def manifest(public_url: str = "") -> dict[str, Any]:
         "statuses": [{"url": "/status", "type": "interval", "value": "30"}],
         "status": {"initial_value": "setupRequired", "url": "/status", "type": "interval", "value": "30"},
     }
-
-
-def default_settings() -> dict[str, Any]:
-    """Return the settings that a connector has before anybody changed one."""
-    settings = manifest()["private_settings"]
-    return {setting["name"]: setting["default"] for setting in settings if "default" in setting}
-
-
-def with_defaults(private_settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a connector's settings with the defaults for what was never set."""
-    return {**default_settings(), **private_settings}
 
 
 # ── Settings ─────────────────────────────────────────────────────────────────────────────────────

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
+from sync.errors import SyncError, TransientError
 from sync.hull.errors import InvalidSignature, InvalidToken, MalformedNotification
 from sync.hull.parsing import Message, parse_message, parse_segments, text
 from sync.hull.tokens import Credentials, verify_rs256
@@ -41,7 +42,7 @@ _OLD_CHANNELS = {
 _SIGNATURE = "x-hull-smart-notifier-signature"
 _VERSION = "x-hull-smart-notifier-signature-version"
 _KEY_URL = "x-hull-smart-notifier-signature-public-key-url"
-_HULL_HOST = re.compile(r"(.+\.hullapp\.io|(.+\.)?hull\.io)")
+_HULL_HOST = re.compile(r"([a-z0-9-]+\.)*([a-z0-9-]+\.hullapp\.io|hull\.io)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +198,8 @@ def verify_signature(
     """Return whether Hull signed this notification; False when it does not claim to be signed.
 
     `fetch_public_key(url, token)` returns the PEM text; `allowed_host(url)` says whether the URL, which the
-    sender chose, is Hull's own. Raises InvalidSignature when it claims to be signed and is not.
+    sender chose, is Hull's own. Raises InvalidSignature when it claims to be signed and is not, and
+    TransientError when the key could not be fetched just now.
     """
     found = {name.lower(): value for name, value in headers.items()}
     token, version, url = (found.get(name) for name in (_SIGNATURE, _VERSION, _KEY_URL))
@@ -209,7 +211,13 @@ def verify_signature(
         raise InvalidSignature(f"Signature version {version[:20]} is not supported.")
     if not allowed_host(url):
         raise InvalidSignature("The public key is not on one of Hull's own hosts.")
-    _check_token(token, fetch_public_key(url, token), notification_id, now)
+    try:
+        public_key = fetch_public_key(url, token)
+    except TransientError:
+        raise
+    except SyncError as error:
+        raise InvalidSignature(f"The public key cannot be fetched: {error.message}") from None
+    _check_token(token, public_key, notification_id, now)
     return True
 
 

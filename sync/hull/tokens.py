@@ -27,7 +27,6 @@ from sync.hull.parsing import text
 __all__ = [
     "Credentials",
     "InvalidToken",
-    "credentials_from_query",
     "decode_hs256",
     "decode_hull_token",
     "encode_hs256",
@@ -146,22 +145,6 @@ def decode_hull_token(token: str, host_secret: str, *, now: datetime | None = No
         return _credentials(decode_hs256(token, host_secret, now=now))
     opened = parse_qs(_decrypted(token, host_secret))
     return _credentials({name: values[0] for name, values in opened.items()})
-
-
-def credentials_from_query(
-    query: Mapping[str, str], host_secret: str, *, now: datetime | None = None
-) -> Credentials | None:
-    """Return the credentials that a request's query holds, None when it holds none.
-
-    Raises InvalidToken for a token that is not good.
-    """
-    for name in ("hullToken", "token", "state"):
-        if query.get(name):
-            return decode_hull_token(query[name], host_secret, now=now)
-    try:
-        return _credentials(query)
-    except InvalidToken:
-        return None
 
 
 def _credentials(values: Mapping[str, Any]) -> Credentials:
