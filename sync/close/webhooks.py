@@ -43,9 +43,9 @@ def verify_signature(
         key, sent_at = bytes.fromhex(key_hex), int(timestamp)
         expected = hmac.digest(key, timestamp.encode("ascii") + raw_body, "sha256").hex()
         is_genuine = hmac.compare_digest(expected.encode(), signature.strip().lower().encode())
-    except ValueError:
+        is_recent = tolerance is None or abs(now.timestamp() - sent_at) <= tolerance.total_seconds()
+    except (ValueError, OverflowError):
         return False
-    is_recent = tolerance is None or abs(now.timestamp() - sent_at) <= tolerance.total_seconds()
     return bool(key) and is_genuine and is_recent
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -62,7 +63,7 @@ def accept_notification(connector: Connector, notification: Notification, *, now
 
 def _delivery(connector: Connector, notification: Notification, now: datetime) -> tuple[Delivery, bool]:
     values = {
-        "channel": notification.channel,
+        "channel": notification.channel[:60],
         "messages": len(notification.messages),
         "received_at": now,
     }
@@ -74,13 +75,20 @@ def _delivery(connector: Connector, notification: Notification, now: datetime) -
     delivery, first = Delivery.objects.get_or_create(
         connector=connector,
         source=Delivery.Source.HULL,
-        key=notification.notification_id,
+        key=_delivery_key(notification.notification_id),
         defaults=values,
     )
     if not first:
         delivery.repeats += 1
         delivery.save(update_fields=["repeats"])
     return delivery, first
+
+
+def _delivery_key(notification_id: str) -> str:
+    """Return an id as it is stored; one that is longer than any of Hull's stands by its digest."""
+    if len(notification_id) <= 200 and "\x00" not in notification_id:
+        return notification_id
+    return f"sha256:{hashlib.sha256(notification_id.encode(errors='replace')).hexdigest()}"
 
 
 def _heard_messages(notification: Notification, accepted: Accepted) -> Iterable[Heard]:
@@ -151,15 +159,20 @@ def _tupled(ids: Sequence[str] | None) -> tuple[str, ...] | None:
 
 
 def _remember_segments(connector: Connector, notification: Notification) -> None:
+    """Keep the names of segments for people to choose from. What has no id of a sane length is none of Hull's."""
     kinds = HullSegment.Kind
     told = [(kinds.ACCOUNT, segment) for segment in notification.account_segments]
     told += [(kinds.USER, segment) for segment in notification.user_segments]
-    rows = [
-        HullSegment(connector=connector, kind=kind, hull_id=segment.hull_id, name=segment.name)
-        for kind, segment in dict.fromkeys(told)
-    ]
+    names = {
+        (kind, segment.hull_id): segment.name.replace("\x00", "")[:250]
+        for kind, segment in told
+        if len(segment.hull_id) <= 120 and "\x00" not in segment.hull_id
+    }
     HullSegment.objects.bulk_create(
-        rows,
+        [
+            HullSegment(connector=connector, kind=kind, hull_id=hull_id, name=name)
+            for (kind, hull_id), name in names.items()
+        ],
         update_conflicts=True,
         unique_fields=["connector", "kind", "hull_id"],
         update_fields=["name"],
