@@ -36,9 +36,7 @@ def pull(
 
 
 @shared_task
-def drain_inbound(
-    self: Any, *, connector_id: int, trigger: str = Run.Trigger.SCHEDULE, **kwargs: Any
-) -> None:
+def drain_inbound(*, connector_id: int, trigger: str = Run.Trigger.SCHEDULE, **kwargs: Any) -> None:
     """Tell Hull what is due."""
     connector = queries.find_connector(connector_id)
     if connector:
@@ -46,9 +44,7 @@ def drain_inbound(
 
 
 @shared_task
-def drain_outbound(
-    self: Any, *, connector_id: int, trigger: str = Run.Trigger.SCHEDULE, **kwargs: Any
-) -> None:
+def drain_outbound(*, connector_id: int, trigger: str = Run.Trigger.SCHEDULE, **kwargs: Any) -> None:
     """Write to Close what is due."""
     connector = queries.find_connector(connector_id)
     if connector:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 
+from sync.close.pagination import iter_contacts
 from sync.close.parsing import LeadPage
 from sync.engine.cursor import is_lost
 from sync.engine.inbound import UPSERT
@@ -38,7 +39,7 @@ def read_everything(work: Work) -> int:
     while has_more:
         page = work.remotes.close.lead_page(skip=int(cursor.page or 0), limit=PAGE)
         queued += _accept_page(work, cursor, page)
-        has_more = page.has_more and bool(page.leads)
+        has_more = page.has_more and page.received > 0
     _finish(work.connector, cursor, work.clock())
     return queued
 
@@ -62,7 +63,7 @@ def _accept_page(work: Work, cursor: Cursor, page: LeadPage) -> int:
         queued, _ = queue(
             work.connector, Direction.INBOUND, [_heard(item) for item in seen], now=work.clock()
         )
-        done = int(cursor.page or 0) + len(page.leads)
+        done = int(cursor.page or 0) + page.received
         cursor.page, cursor.total, cursor.read_at = str(done), page.total, work.clock()
         cursor.save()
         work.run.total = page.total
@@ -91,7 +92,7 @@ def _seen(leads: Sequence[Lead], work: Work) -> list[Seen]:
         seen.append(seen_lead(lead))
         contacts = lead.contacts
         if contacts is None and lead.fields.get("contact_ids"):
-            contacts = tuple(work.remotes.close.contact_page(lead_id=lead.close_id).contacts)
+            contacts = tuple(iter_contacts(work.remotes.close, lead_id=lead.close_id))
         seen += [seen_contact(contact, lead.close_id) for contact in contacts or ()]
     return seen
 

@@ -212,3 +212,19 @@ def test_a_new_time_alone_is_not_worth_a_message(world: World) -> None:
 
     assert len(world.hull.firehose_messages) == messages
     assert world.outcome(lead["id"]).reason == "IN_SYNC"
+
+
+def test_contacts_that_do_not_come_nested_are_read_all(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    people = [{"name": f"Person {number}"} for number in range(130)]
+    world.close.rep_create_lead({"name": "Bluth Company", "url": "bluth.com", "contacts": people})
+    nested = world.close.records.lead
+
+    def without_contacts(close_id: str, nested_too: bool = True) -> dict[str, object]:
+        return {name: value for name, value in nested(close_id, nested_too).items() if name != "contacts"}
+
+    monkeypatch.setattr(world.close.records, "lead", without_contacts)
+    world.close.events.clear()
+
+    world.settle()
+
+    assert len(world.hull.users) == 130

@@ -32,6 +32,8 @@ def test_a_genuine_delivery(signature: str) -> None:
         (KEY, SENT, BODY, "é"),
         (KEY, "", BODY, SIGNATURE),
         (KEY, "soon", BODY, SIGNATURE),
+        (KEY, "9" * 400, BODY, SIGNATURE),
+        (KEY, "9" * 5000, BODY, SIGNATURE),
         (KEY, "١٥٤٤", BODY, SIGNATURE),
         ("not hex", SENT, BODY, SIGNATURE),
         ("", SENT, BODY, SIGNATURE),
