@@ -1,20 +1,15 @@
-"""The threads that bring what the remotes have to tell: Hull's notifications, Close's webhooks."""
+"""The thread that brings Hull's notifications."""
 
 from __future__ import annotations
 
 import json
 import threading
-import urllib.error
-import urllib.request
-from collections.abc import Mapping
 from typing import Any
 
-from sandbox.close import CloseSandbox
 from sandbox.hull import HullSandbox
+from sandbox.post import post
 
 IDLE_SECONDS = 0.2
-COALESCE_SECONDS = 0.3
-TIME_OUT_SECONDS = 25
 LONGEST_PAUSE_SECONDS = 5.0
 
 
@@ -51,39 +46,3 @@ def _tell(url: str, batch: tuple[dict[str, str], dict[str, Any]]) -> tuple[int, 
     pause = min(float((control or {}).get("in") or 5) / 1000, LONGEST_PAUSE_SECONDS)
     is_taken = status == 200 and (control or {}).get("type", "next") == "next"
     return size, pause if is_taken else max(pause, 1.0), is_taken
-
-
-def start_webhooks(close: CloseSandbox, lock: threading.Lock) -> threading.Event:
-    """Deliver Close's webhooks from a thread, a moment after the event. Setting the returned event ends it."""
-    ended = threading.Event()
-    threading.Thread(target=_deliver, args=(close, lock, ended), daemon=True).start()
-    return ended
-
-
-def _deliver(close: CloseSandbox, lock: threading.Lock, ended: threading.Event) -> None:
-    while not ended.wait(COALESCE_SECONDS):
-        with lock:
-            pending, close.webhooks.pending = close.webhooks.pending, []
-        failed = [delivery for delivery in pending if not 200 <= post(*delivery)[0] < 300]
-        with lock:
-            close.webhooks.pending += failed[:1000]
-
-
-def post(url: str, headers: Mapping[str, str], body: bytes) -> tuple[int, dict[str, Any]]:
-    """Post a body and return status and parsed answer; status 0 when nobody answers."""
-    request = urllib.request.Request(url, data=body, headers=dict(headers), method="POST")
-    try:
-        with urllib.request.urlopen(request, timeout=TIME_OUT_SECONDS) as answer:
-            return answer.status, _parsed(answer.read())
-    except urllib.error.HTTPError as error:
-        return error.code, _parsed(error.read())
-    except OSError:
-        return 0, {}
-
-
-def _parsed(body: bytes) -> dict[str, Any]:
-    try:
-        found = json.loads(body)
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}

@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.close import CloseSandbox
-from sandbox.close.app import API_KEY
-from sandbox.delivery import start_notifier, start_webhooks
-from sandbox.faults import parse_spec
+from sandbox.close.courier import start_courier as start_close_courier
+from sandbox.close.store import API_KEY
+from sandbox.delivery import start_notifier
 from sandbox.http import serve
 from sandbox.hull import HullSandbox
 from sandbox.hull.app import CONNECTOR_ID, SECRET
+from sandbox.moods import parse_moods
 from sandbox.sample import load_sample
 
 START_SECONDS = 30
@@ -103,8 +104,8 @@ def start(
     seed: int = 0,
     state: str = "",
 ) -> Running:
-    """Start both servers. Raises OSError when a port is taken, ValueError for a bad fault spec."""
-    parse_spec(faults, seed)
+    """Start both servers. Raises OSError when a port is taken, ValueError for moods that cannot be read."""
+    parse_moods(faults, seed)
     options = Options(close_port, data, faults, seed, state)
     close, real_close_port = _spawn(_run_close, options)
     try:
@@ -130,27 +131,20 @@ def _spawn(run: Callable[..., None], options: Options) -> tuple[BaseProcess, int
 
 def _run_close(options: Options, pipe: Any) -> None:
     close, _ = build(options.seed, options.data)
-    close.faults = parse_spec(options.faults, options.seed)
-    _restore(options, "close", lambda store: _take_store(close, store))
-    _serve(close, options, pipe, start_webhooks, "close", lambda: close.store)
-
-
-def _take_store(close: CloseSandbox, store: Any) -> None:
-    for part in (close, close.log, close.records, close.settings, close.webhooks):
-        part.store = store
+    close.set_moods(parse_moods(options.faults, options.seed))
+    _serve(close, options, pipe, start_close_courier, "close")
 
 
 def _run_hull(options: Options, pipe: Any) -> None:
     _, hull = build(options.seed, options.data)
-    hull.faults = parse_spec(options.faults, options.seed)
-    _restore(options, "hull", hull.restore)
-    _serve(hull, options, pipe, start_notifier, "hull", hull.state)
+    hull.faults = parse_moods(options.faults, options.seed).faults
+    _serve(hull, options, pipe, start_notifier, "hull")
 
 
 def _serve(
     app: Any, options: Options, pipe: Any, start_thread: Callable[[Any, threading.Lock], threading.Event], name: str,
-    state: Callable[[], Any],
 ) -> None:  # fmt: skip
+    _restore(options, name, app.restore)
     ended = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: ended.set())
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -159,13 +153,20 @@ def _serve(
     except OSError as error:
         pipe.send(f"port {options.port}: {error.strerror}")
         return
-    if name == "hull":
-        app.notifier.key_url = f"http://127.0.0.1:{server.port}/_sandbox/public-key"
+    _say_where(app, f"http://127.0.0.1:{server.port}")
     start_thread(app, server.lock)
     pipe.send(server.port)
     ended.wait()
     with server.lock:
-        _keep(options, name, state())
+        _keep(options, name, app.state())
+
+
+def _say_where(app: CloseSandbox | HullSandbox, address: str) -> None:
+    """Tell a remote its own address, for the links it hands out."""
+    if isinstance(app, CloseSandbox):
+        app.exports.base_url = address
+    else:
+        app.notifier.key_url = f"{address}/_sandbox/public-key"
 
 
 # ── State ────────────────────────────────────────────────────────────────────────────────────────

@@ -15,7 +15,7 @@ from typing import Any
 import phonenumbers
 from email_validator import EmailNotValidError, validate_email
 
-from sandbox.close.store import Record, Store
+from sandbox.close.store import Actor, Record, Store
 
 INVALID_EMAIL = "Invalid email address."
 INVALID_URL = "Invalid URL."
@@ -25,6 +25,7 @@ NO_SUCH_OBJECT = "Object does not exist."
 NOT_A_TEXT = "Value must be of str type."
 NOT_A_LIST = "Value must be of list type."
 NO_SUCH_FIELD = "Custom field does not exist."  # nobody has recorded Close's wording
+NOT_YOUR_ROLE = "You do not have permission to edit this field."  # nor whether it is a 400 or a 403
 
 REGION = "US"
 _HOST = re.compile(r"^([a-z0-9_]([a-z0-9_-]*[a-z0-9])?\.)+[a-z0-9-]{2,}\.?(:\d+)?([/?#].*)?$", re.IGNORECASE)
@@ -32,16 +33,8 @@ _URI = re.compile(r"^[a-z][a-z0-9+.-]*://\S+$", re.IGNORECASE)
 _LISTS = {"emails": ("email", "office"), "phones": ("phone", "office"), "urls": ("url", "url")}
 _ADDRESS = ("label", "address_1", "address_2", "city", "state", "zipcode", "country")
 _CONTACT_KEYS = {
-    "name",
-    "title",
-    "emails",
-    "phones",
-    "urls",
-    "lead_id",
-    "timezone",
-    "created_by",
-    "date_created",
-}
+    "name", "title", "emails", "phones", "urls", "lead_id", "timezone", "created_by", "date_created", "custom",
+}  # fmt: skip
 
 
 class Invalid(Exception):  # noqa: N818 - it is an answer of Close
@@ -66,7 +59,7 @@ def listed(errors: Mapping[int, Mapping[str, Any]]) -> dict[str, Any]:
 # ── Leads ────────────────────────────────────────────────────────────────────────────────────────
 
 
-def clean_lead(store: Store, body: Record) -> tuple[Record, dict[str, Any]]:
+def clean_lead(store: Store, body: Record, actor: Actor) -> tuple[Record, dict[str, Any]]:
     """Return what a lead body sets, and its field errors. Unknown keys are ignored, as in the wild."""
     clean: Record = {}
     errors: dict[str, Any] = {}
@@ -78,7 +71,7 @@ def clean_lead(store: Store, body: Record) -> tuple[Record, dict[str, Any]]:
     if "addresses" in body:
         _try(clean, errors, "addresses", lambda: _addresses(body["addresses"]))
     _clean_status(store, body, clean, errors)
-    clean_custom(store, "lead", body, clean, errors)
+    clean_custom(store, "lead", body, clean, errors, actor)
     return clean, errors
 
 
@@ -110,6 +103,8 @@ def _addresses(value: Any) -> list[Record]:
         return []
     if not isinstance(value, list) or not all(isinstance(entry, dict) for entry in value):
         raise ValueError(NOT_A_LIST)
+    if len(value) > 100:
+        raise ValueError("List is too long.")
     cleaned = [{part: _text(entry.get(part)) for part in _ADDRESS} for entry in value]
     return [entry | {"label": entry["label"] or "business", "tz_ids": []} for entry in cleaned]
 
@@ -117,7 +112,7 @@ def _addresses(value: Any) -> list[Record]:
 # ── Contacts ─────────────────────────────────────────────────────────────────────────────────────
 
 
-def clean_contact(store: Store, body: Record) -> tuple[Record, dict[str, Any]]:
+def clean_contact(store: Store, body: Record, actor: Actor) -> tuple[Record, dict[str, Any]]:
     """Return what a contact body sets, and its field errors. Unknown keys are refused."""
     clean: Record = {}
     errors: dict[str, Any] = {
@@ -131,12 +126,14 @@ def clean_contact(store: Store, body: Record) -> tuple[Record, dict[str, Any]]:
     for name in _LISTS:
         if name in body:
             _clean_list(store, name, body[name], clean, errors)
+    if body.get("timezone") is not None:
+        _try(clean, errors, "timezone", partial(_text, body["timezone"], 100))
     if body.get("lead_id") is not None:
-        if body["lead_id"] in store.leads:
+        if isinstance(body["lead_id"], str) and body["lead_id"] in store.leads:
             clean["lead_id"] = body["lead_id"]
         else:
             errors["lead_id"] = NO_SUCH_OBJECT
-    clean_custom(store, "contact", body, clean, errors)
+    clean_custom(store, "contact", body, clean, errors, actor)
     return clean, errors
 
 
@@ -162,6 +159,8 @@ def _entry(store: Store, name: str, entry: Any) -> Record:
     if not isinstance(entry, dict) or not entry.get(key):
         raise ValueError("This field is required.")
     kind = entry.get("type") or default
+    if not isinstance(kind, str):
+        raise ValueError(NOT_A_TEXT)
     if name == "emails":
         return {"email": _email(store, entry[key]), "type": kind, "is_unsubscribed": False}
     if name == "urls":
@@ -204,17 +203,65 @@ def _phone(value: Any) -> Record:
 # ── Custom values ────────────────────────────────────────────────────────────────────────────────
 
 
-def clean_custom(store: Store, object_type: str, body: Record, clean: Record, errors: dict[str, Any]) -> None:
-    """Take over the `custom.cf_…` keys of a body, with the suffixes `.add` and `.remove` kept for the caller."""
-    for name, value in body.items():
-        if not name.startswith("custom."):
-            continue
-        field_id, _, suffix = name.removeprefix("custom.").partition(".")
+def clean_custom(
+    store: Store, object_type: str, body: Record, clean: Record, errors: dict[str, Any], actor: Actor
+) -> None:
+    """Take over the custom values of a body, with the suffixes `.add` and `.remove` kept for the caller.
+
+    Beside `custom.cf_…` a field may still be named (`custom.Industry`, or in a map `custom`), as old clients do.
+    """
+    for name, value in _custom_values(body, errors):
+        field_id, suffix = _field_of(store, object_type, name.removeprefix("custom."))
         found = store.custom_fields.get(field_id)
-        if found is None or object_type not in found["objects"] or suffix not in ("", "add", "remove"):
+        if found is None or object_type not in found["objects"]:
             errors[name] = NO_SUCH_FIELD
-            continue
-        _try(clean, errors, name, partial(_custom, store, found, value, suffix))
+        elif not _may_edit(found, object_type, actor):
+            errors[name] = NOT_YOUR_ROLE
+        else:
+            key = f"custom.{field_id}" + (f".{suffix}" if suffix else "")
+            before = dict(errors)
+            _try(clean, errors, key, partial(_custom, store, found, value, suffix))
+            if key != name and key in errors and key not in before:
+                errors[name] = errors.pop(key)
+
+
+def _custom_values(body: Record, errors: dict[str, Any]) -> list[tuple[str, Any]]:
+    named = body.get("custom")
+    if named is not None and not isinstance(named, dict):
+        errors["custom"] = "Value must be of dict type."
+        named = None
+    values = [(name, value) for name, value in body.items() if name.startswith("custom.")]
+    return values + [(f"custom.{name}", value) for name, value in (named or {}).items()]
+
+
+def _field_of(store: Store, object_type: str, text: str) -> tuple[str, str]:
+    """Return id and suffix of what is written after `custom.`: an id, or the deprecated name."""
+    for suffix in ("add", "remove"):
+        plain = text.removesuffix(f".{suffix}")
+        if plain != text and _known(store, object_type, plain):
+            return _known(store, object_type, plain), suffix
+    return _known(store, object_type, text), ""
+
+
+def _known(store: Store, object_type: str, text: str) -> str:
+    if text in store.custom_fields:
+        return text
+    return next(
+        (
+            field["id"]
+            for field in store.custom_fields.values()
+            if field["name"] == text and object_type in field["objects"]
+        ),
+        "",
+    )
+
+
+def _may_edit(found: Record, object_type: str, actor: Actor) -> bool:
+    roles = found["editable_with_roles"]
+    for association in found.get("associations") or []:
+        if association["object_type"] == object_type:
+            roles = association["editable_with_roles"]
+    return not roles or actor.role_id in roles
 
 
 def _custom(store: Store, found: Record, value: Any, suffix: str) -> Any:
@@ -289,9 +336,9 @@ def _user(store: Store, found: Record, value: Any) -> str:
 
 
 def _contact(store: Store, found: Record, value: Any) -> str:
-    if value not in store.contacts:
+    if not isinstance(value, str) or value not in store.contacts:
         raise ValueError(NO_SUCH_OBJECT)
-    return str(value)
+    return value
 
 
 def _any(store: Store, found: Record, value: Any) -> Any:

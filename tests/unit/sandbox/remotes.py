@@ -33,16 +33,17 @@ class Clock:
 
 @dataclass
 class CloseApi:
-    """Close's API with the right key."""
+    """Close's API with the right key, or with another one."""
 
     close: CloseSandbox
     clock: Clock
+    key: str = ""
 
     def send(
         self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None, **query: Any
     ) -> Response:
         """Send a request. A `bytes` body goes as it is, another one as JSON."""
-        credentials = base64.b64encode(f"{self.close.api_key}:".encode()).decode()
+        credentials = base64.b64encode(f"{self.key or self.close.api_key}:".encode()).decode()
         sent = {"authorization": f"Basic {credentials}", "content-type": "application/json"} | (headers or {})
         raw = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
         url = f"https://close.sandbox/api/v1{path}" + (f"?{urlencode(query)}" if query else "")

@@ -203,9 +203,12 @@ def test_me_nests_organizations_and_users_name_them(api: CloseApi) -> None:
 
 def test_a_schema_has_its_own_and_the_shared_fields(api: CloseApi) -> None:
     for kind, name in (("lead", "Tier"), ("contact", "Role"), ("shared", "Region")):
-        assert api.ok("POST", f"/custom_field/{kind}/", {"name": name, "type": "text"})["id"].startswith(
-            "cf_"
-        )
+        field_id = api.ok("POST", f"/custom_field/{kind}/", {"name": name, "type": "text"})["id"]
+        assert field_id.startswith("cf_")
+    for kind in ("lead", "contact"):
+        path = f"/custom_field/shared/{field_id}/association/"
+        assert api.send("POST", path, {"object_type": kind}).status == 201
+        assert api.refused("POST", path, {"object_type": kind})[0] == 400
 
     def named(path: str, key: str) -> list[str]:
         return [field["name"] for field in api.ok("GET", path)[key]]

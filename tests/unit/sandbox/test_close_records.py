@@ -325,13 +325,22 @@ def test_a_value_is_unset_and_then_absent(api: CloseApi, empty: Any) -> None:
     assert name not in api.ok("GET", f"/lead/{lead['id']}/")
 
 
-def test_fields_of_another_object_and_names_are_unknown(api: CloseApi) -> None:
+def test_fields_of_another_object_are_unknown(api: CloseApi) -> None:
     name = field(api, "text")
     told = {"field-errors": {name: "Custom field does not exist."}, "errors": []}
 
     assert api.refused("POST", "/contact/", {"name": "Gob", name: "x"}) == (400, told)
-    assert api.refused("POST", "/lead/", {"custom.text": "x"})[0] == 400
+    assert api.refused("POST", "/lead/", {"custom.Text": "x"})[0] == 400
     assert api.refused("POST", "/lead/", {f"{name}.set": "x"})[0] == 400
+
+
+def test_the_deprecated_names_of_fields_are_still_taken(api: CloseApi) -> None:
+    path = field(api, "text")
+
+    assert api.lead(**{"custom.text": "x"})[path] == "x"
+    assert api.lead(custom={"text": "x"})[path] == "x"
+    assert api.refused("POST", "/lead/", {"custom": {"Text": "x"}})[0] == 400
+    assert api.refused("POST", "/lead/", {"custom": "x"})[0] == 400
 
 
 def test_one_value_of_many_is_added_and_removed(api: CloseApi) -> None:
@@ -423,7 +432,7 @@ def test_a_lead_is_not_merged_with_itself_or_with_nothing(api: CloseApi) -> None
 
     assert api.refused("POST", "/lead/merge/", {"source": lead, "destination": lead})[0] == 400
     assert api.refused("POST", "/lead/merge/", {"source": "lead_x", "destination": lead})[0] == 404
-    assert api.refused("POST", "/lead/merge/", {"source": lead})[0] == 404
+    assert api.refused("POST", "/lead/merge/", {"source": lead})[0] == 400
     assert list(api.close.leads) == [lead]
 
 

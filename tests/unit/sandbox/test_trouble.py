@@ -10,8 +10,8 @@ import pytest
 import requests
 
 from sandbox import CloseSandbox, HullSandbox, SandboxAdapter
-from sandbox.faults import parse_spec
 from sandbox.http import Dropped, TimedOut, make_request, serve
+from sandbox.moods import parse_moods
 from tests.unit.sandbox.remotes import Clock, CloseApi
 
 # ── Faults ───────────────────────────────────────────────────────────────────────────────────────
@@ -75,13 +75,13 @@ def test_an_unknown_kind_is_refused(api: CloseApi, kind: str) -> None:
 )
 def test_a_spec_that_cannot_be_read_names_the_part(text: str) -> None:
     with pytest.raises(ValueError, match=r"does not read|is not a kind"):
-        parse_spec(text)
+        parse_moods(text)
 
 
 def test_the_same_seed_gives_the_same_trouble(clock: Clock) -> None:
     def statuses(seed: int) -> list[int]:
-        faults = parse_spec("GET .*=status:429@0.3, POST /lead/=drop_after@0.5", seed)
-        api = CloseApi(CloseSandbox(clock, faults=faults), clock)
+        moods = parse_moods("GET .*=status:429@0.3, POST /lead/=drop_after@0.5", seed)
+        api = CloseApi(CloseSandbox(clock, moods=moods), clock)
         return [api.send("GET", "/me/").status for _ in range(50)]
 
     assert statuses(1) == statuses(1) != statuses(2)
