@@ -21,6 +21,8 @@ PUBLIC_URL = env.url("PUBLIC_URL", schemes=("https", "http"))
 ALLOWED_HOSTS = env.items("ALLOWED_HOSTS") or ["localhost", "127.0.0.1", "[::1]"]
 if PUBLIC_URL and (public_host := urlsplit(PUBLIC_URL).hostname) not in ALLOWED_HOSTS:
     ALLOWED_HOSTS.append(str(public_host))
+# Where the web server of `serve` is reached from the machine itself, as the remotes of sandbox connectors do.
+OWN_URL = PUBLIC_URL or f"http://127.0.0.1:{env.number('PORT', 8000, minimum=1, maximum=65535)}"
 ALLOW_INSECURE_REMOTES = env.flag("ALLOW_INSECURE_REMOTES", default=False)
 
 ROOT_URLCONF = "closeconnector.urls"

@@ -118,10 +118,12 @@ class Server:
         self.port: int = self._socket.getsockname()[1]
         self._loop = asyncio.new_event_loop()
         self._connections: set[_Connection] = set()
+        self._is_ready = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def start(self) -> Server:
         self._thread.start()
+        self._is_ready.wait()
         return self
 
     def stop(self) -> None:
@@ -135,12 +137,13 @@ class Server:
             self._loop.create_server(lambda: _Connection(self, self._connections), sock=self._socket)
         )
         try:
+            self._loop.call_soon(self._is_ready.set)
             self._loop.run_forever()
         finally:
             server.close()
             for connection in list(self._connections):
                 connection.abort()
-            self._loop.run_until_complete(asyncio.sleep(0))  # lets the transports close
+            self._loop.run_until_complete(asyncio.sleep(0.01))  # lets the transports close
             self._loop.close()
 
 

@@ -21,11 +21,23 @@ from sandbox.close.store import API_KEY
 from sandbox.delivery import start_notifier
 from sandbox.http import serve
 from sandbox.hull import HullSandbox
-from sandbox.hull.app import CONNECTOR_ID, SECRET
+from sandbox.hull.app import CONNECTOR_ID, ORGANIZATION, SECRET
 from sandbox.moods import parse_moods
 from sandbox.sample import load_sample
 
 START_SECONDS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What names the one connector of the simulated Hull, and proves it."""
+
+    organization: str = ORGANIZATION
+    connector_id: str = CONNECTOR_ID
+    secret: str = SECRET
+
+
+SAMPLE_IDENTITY = Identity()
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +49,19 @@ class Options:
     faults: str = ""
     seed: int = 0
     state: str = ""
+    identity: Identity = SAMPLE_IDENTITY
 
 
 def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def build(seed: int = 0, data: str = "") -> tuple[CloseSandbox, HullSandbox]:
+def build(
+    seed: int = 0, data: str = "", identity: Identity = SAMPLE_IDENTITY
+) -> tuple[CloseSandbox, HullSandbox]:
     """Return both remotes, filled with the sample or with a file's records."""
-    close, hull = CloseSandbox(utc_now, seed, rate_limits=True), HullSandbox(utc_now, seed)
+    close = CloseSandbox(utc_now, seed, rate_limits=True)
+    hull = HullSandbox(utc_now, seed, identity.connector_id, identity.secret, identity.organization)
     if data:
         load_data(close, hull, json.loads(Path(data).read_text()))
     else:
@@ -103,17 +119,24 @@ def start(
     faults: str = "",
     seed: int = 0,
     state: str = "",
+    identity: Identity = SAMPLE_IDENTITY,
 ) -> Running:
     """Start both servers. Raises OSError when a port is taken, ValueError for moods that cannot be read."""
     parse_moods(faults, seed)
-    options = Options(close_port, data, faults, seed, state)
+    options = Options(close_port, data, faults, seed, state, identity)
     close, real_close_port = _spawn(_run_close, options)
     try:
         hull, real_hull_port = _spawn(_run_hull, replace(options, port=hull_port))
     except OSError:
         close.terminate()
         raise
-    return Running(real_close_port, real_hull_port, (close, hull))
+    return Running(
+        real_close_port,
+        real_hull_port,
+        (close, hull),
+        connector_id=identity.connector_id,
+        secret=identity.secret,
+    )
 
 
 def _spawn(run: Callable[..., None], options: Options) -> tuple[BaseProcess, int]:
@@ -136,7 +159,7 @@ def _run_close(options: Options, pipe: Any) -> None:
 
 
 def _run_hull(options: Options, pipe: Any) -> None:
-    _, hull = build(options.seed, options.data)
+    _, hull = build(options.seed, options.data, options.identity)
     hull.faults = parse_moods(options.faults, options.seed).faults
     _serve(hull, options, pipe, start_notifier, "hull")
 

@@ -26,13 +26,23 @@ from django.db.models import (
 from django.db.models.functions import Coalesce, TruncHour
 
 from sync.engine.plan import Result
-from sync.models import Change, Connector, Cursor, Link, Outcome, Run
+from sync.models import Batch, Change, Connector, Cursor, Link, Outcome, Run
 from sync.records import Direction
 
 
 def find_connector(connector_id: int) -> Connector | None:
     """Return a connector with its organization, or None when it was deleted."""
     return Connector.objects.select_related("organization").filter(pk=connector_id).first()
+
+
+def find_batch(batch_id: int) -> Batch | None:
+    """Return a batch with its connector, or None when it was deleted."""
+    return Batch.objects.select_related("connector__organization").filter(pk=batch_id).first()
+
+
+def due_batches(connector_id: int, *, now: datetime) -> list[Batch]:
+    """Return a connector's extracts that are to be read now, the oldest first."""
+    return list(Batch.objects.filter(connector=connector_id).due(now).order_by("received_at"))
 
 
 def find_connector_by_slug(slug: str) -> Connector | None:

@@ -1,12 +1,16 @@
-"""Keeps each connector's periodic tasks in step with it, whoever saves it."""
+"""Keeps each connector's periodic tasks in step with it, whoever saves it, and the remotes of sandboxes with the worker."""
 
+from functools import partial
 from typing import Any
 
-from django.db.models.signals import post_save, pre_delete
+from celery.signals import worker_ready, worker_shutdown
+from django.db import transaction
+from django.db.models.signals import post_delete, post_save, pre_delete
 from django.dispatch import receiver
 
+from sync import tasks
 from sync.models import Connector
-from sync.services import schedules
+from sync.services import sandboxes, schedules
 
 
 @receiver(post_save, sender=Connector, dispatch_uid="align_schedules")
@@ -18,3 +22,20 @@ def align_schedules(instance: Connector, raw: bool = False, **kwargs: Any) -> No
 @receiver(pre_delete, sender=Connector, dispatch_uid="remove_schedules")
 def remove_schedules(instance: Connector, **kwargs: Any) -> None:
     schedules.remove(instance)
+
+
+@receiver(post_delete, sender=Connector, dispatch_uid="discard_sandbox")
+def discard_sandbox(instance: Connector, **kwargs: Any) -> None:
+    if instance.is_sandbox:
+        transaction.on_commit(partial(sandboxes.discard, instance))
+
+
+@worker_ready.connect(dispatch_uid="keep_sandboxes")
+def keep_sandboxes(**kwargs: Any) -> None:
+    for pk in Connector.objects.filter(is_sandbox=True).values_list("pk", flat=True):
+        tasks.dispatch(tasks.keep_sandbox, connector_id=pk)
+
+
+@worker_shutdown.connect(dispatch_uid="stop_sandboxes")
+def stop_sandboxes(**kwargs: Any) -> None:
+    sandboxes.stop_all()

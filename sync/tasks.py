@@ -7,6 +7,7 @@ one that comes twice finds the lane leased.
 from __future__ import annotations
 
 import logging
+import random
 from typing import Any
 
 from celery import shared_task
@@ -16,7 +17,7 @@ from kombu.exceptions import OperationalError
 from sync import queries
 from sync.models import Run
 from sync.records import Direction
-from sync.services import history, inbound, lane, outbound
+from sync.services import batches, history, hull_pull, inbound, lane, outbound, sandboxes, status
 
 logger = logging.getLogger(__name__)
 
@@ -49,6 +50,46 @@ def drain_outbound(*, connector_id: int, trigger: str = Run.Trigger.SCHEDULE, **
     connector = queries.find_connector(connector_id)
     if connector:
         outbound.drain(connector, trigger=trigger, clock=timezone.now)
+
+
+@shared_task
+def keep_sandbox(*, connector_id: int, **kwargs: Any) -> None:
+    """Start the simulated remotes of a sandbox connector again, if they do not run."""
+    connector = queries.find_connector(connector_id)
+    if connector:
+        sandboxes.keep_running(connector)
+
+
+@shared_task
+def read_batch(*, batch_id: int, **kwargs: Any) -> None:
+    """Read an extract that Hull sent, then have its records written to Close."""
+    batch = queries.find_batch(batch_id)
+    if batch and batches.read(batch, batches.fetcher(batch), clock=timezone.now, jitter=random.random):
+        nudge(batch.connector_id, Direction.OUTBOUND, trigger=Run.Trigger.NOTIFICATION)
+
+
+@shared_task
+def read_due_batches(*, connector_id: int, **kwargs: Any) -> None:
+    """Read on where an extract's line broke, or where nobody was told of it."""
+    for batch in queries.due_batches(connector_id, now=timezone.now()):
+        dispatch(read_batch, batch_id=batch.pk)
+
+
+@shared_task
+def ask_hull(*, connector_id: int, **kwargs: Any) -> None:
+    """Look in Hull for what changed, where Hull cannot tell it."""
+    connector = queries.find_connector(connector_id)
+    if connector and hull_pull.pull(connector, clock=timezone.now):
+        nudge(connector_id, Direction.OUTBOUND)
+
+
+@shared_task
+def report_to_hull(*, connector_id: int, **kwargs: Any) -> None:
+    """Tell Hull how the connector is doing, and see once a day what Hull has to choose from."""
+    connector = queries.find_connector(connector_id)
+    if connector:
+        status.publish(connector, status.check(connector, clock=timezone.now))
+        hull_pull.refresh_old_schema(connector, clock=timezone.now)
 
 
 @shared_task

@@ -10,7 +10,7 @@ import json as standard_json
 import logging
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
@@ -114,6 +114,47 @@ def new_session() -> requests.Session:
     for scheme in ("http://", "https://"):
         session.mount(scheme, HTTPAdapter(pool_connections=4, pool_maxsize=POOL_SIZE, max_retries=0))
     return session
+
+
+def stream(
+    url: str,
+    *,
+    session: requests.Session,
+    allowed: Callable[[str], bool],
+    timeout: tuple[float, float] = (5, 60),
+) -> Iterator[bytes]:
+    """Yield the bytes of an address that somebody else chose, decompressed, without any credential of ours.
+
+    `allowed` is asked about the IP address that answers, so that no name can lead into a private network;
+    redirects are not followed. Raises TransientError when the line breaks, RejectedError when the address is
+    refused or has expired.
+    """
+    try:
+        with session.get(url, stream=True, allow_redirects=False, timeout=timeout) as response:
+            if not allowed(_peer(response)):
+                raise RejectedError("The address leads into a private network and is not read.", status=None)
+            _check_stream(response)
+            yield from response.iter_content(_CHUNK)
+    except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+        raise TransientError(f"{urlsplit(url).hostname}: {_lost(error).what}") from None
+
+
+def _peer(response: requests.Response) -> str:
+    connection = getattr(response.raw, "connection", None) or getattr(response.raw, "_connection", None)
+    line = getattr(connection, "sock", None)
+    return str(line.getpeername()[0]) if line else ""
+
+
+def _check_stream(response: requests.Response) -> None:
+    if response.status_code == 200:
+        return
+    host = urlsplit(response.url).hostname
+    if response.status_code == 429 or response.status_code >= 500:
+        raise TransientError(f"{host} answered {response.status_code}.", status=response.status_code)
+    raise RejectedError(
+        f"{host} answered {response.status_code}: the address has expired, or was never good.",
+        status=response.status_code,
+    )
 
 
 class Transport:

@@ -21,6 +21,7 @@ from sync.admin.connector_filters import AgencyFilter, HealthFilter, Organizatio
 from sync.admin.connector_form import ConnectorForm
 from sync.admin.fields import SecretField
 from sync.admin.mapping import INLINES
+from sync.admin.sandbox import SandboxActions
 from sync.models import Connector, EncryptedField
 from sync.services.configuration import configuration_changed
 
@@ -32,7 +33,7 @@ _NAMES = frozenset({"name", "slug"})
 
 
 @admin.register(Connector)
-class ConnectorAdmin(ConnectorActions, ScopedAdmin):
+class ConnectorAdmin(SandboxActions, ConnectorActions, ScopedAdmin):
     """The worst first. Credentials, and where they are sent to, are for those who may manage them."""
 
     form = ConnectorForm
@@ -116,7 +117,8 @@ class ConnectorAdmin(ConnectorActions, ScopedAdmin):
 
     @display(description="Connector", ordering="name")
     def named(self, connector: Connector) -> SafeString:
-        return cells.wide(cells.stacked(connector.name, connector.slug), 9)
+        badge = cells.badge("Sandbox", "info") if connector.is_sandbox else ""
+        return cells.wide(cells.stacked(connector.name, connector.slug, badge), 9)
 
     @display(description="State", ordering="severity")
     def state_shown(self, connector: Connector) -> SafeString:
@@ -182,8 +184,10 @@ class ConnectorAdmin(ConnectorActions, ScopedAdmin):
         ]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[Any, ...]:
-        """A connector stays with its organization: the roles in it would not move along."""
-        return (*super().get_readonly_fields(request, obj), *(("organization",) if obj else ()))
+        """A connector stays with its organization: the roles in it would not move along. A sandbox stays on its machine."""
+        fixed = ("organization",) if obj else ()
+        remotes = self.credential_fields if obj and obj.is_sandbox else ()
+        return tuple(dict.fromkeys((*super().get_readonly_fields(request, obj), *fixed, *remotes)))
 
     def get_prepopulated_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return {} if obj else super().get_prepopulated_fields(request, obj)

@@ -79,7 +79,7 @@ class ConnectorActions:
         connector = self._permitted(request, object_id)
         if not connector.is_active:
             messages.warning(request, "Nothing was started: the connector is paused or switched off.")
-        elif _dispatch_all(connector):
+        elif dispatch_all(connector):
             messages.success(
                 request,
                 _started(connector, "Handed to a worker: Close is read, and both queues are worked off."),
@@ -132,7 +132,7 @@ class ConnectorActions:
     def resume(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
         connector = self._permitted(request, object_id)
         connector.resume()
-        told = connector.is_active and _dispatch_all(connector)
+        told = connector.is_active and dispatch_all(connector)
         messages.success(request, _started(connector, "Resumed.") if told else f"Resumed. {_LATER}")
         return redirect(request, change_page(connector))
 
@@ -153,7 +153,7 @@ class ConnectorActions:
     def sync_selected(self, request: HttpRequest, queryset: QuerySet[Connector]) -> None:
         chosen = self._all_permitted(request, queryset)
         active = [connector for connector in chosen if connector.is_active]
-        told = [_dispatch_all(connector) for connector in active]
+        told = [dispatch_all(connector) for connector in active]
         rest = (
             f" {len(chosen) - len(active)} are paused or switched off." if len(active) < len(chosen) else ""
         )
@@ -178,7 +178,7 @@ class ConnectorActions:
         return list(self.scope(request, queryset, Permission.RUN).select_related("organization"))  # type: ignore[attr-defined]
 
 
-def _dispatch_all(connector: Connector) -> bool:
+def dispatch_all(connector: Connector) -> bool:
     """Have Close read and both queues worked off. The pull dispatches the drain of what it finds."""
     todo = (tasks.pull, tasks.drain_outbound, tasks.drain_inbound)
     return all(tasks.dispatch(task, connector_id=connector.pk, trigger=Run.Trigger.PERSON) for task in todo)

@@ -14,7 +14,7 @@ from sync.admin.charts import Chart, outcomes_chart
 from sync.admin.words import DIRECTIONS
 from sync.models import Connector, Lane
 from sync.records import Direction
-from sync.services import setup
+from sync.services import sandboxes, setup
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,16 @@ class Panel:
     cards: list[Card]
     chart: Chart
     chart_link: str
+    sandbox: Sandbox | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sandbox:
+    """Where the simulated remotes are, and whether they answer."""
+
+    close: str
+    hull: str
+    is_running: bool
 
 
 def build(connector: Connector, *, now: datetime) -> Panel:
@@ -55,7 +65,13 @@ def build(connector: Connector, *, now: datetime) -> Panel:
         cards=[*cards, _links_card(connector, now)],
         chart=outcomes_chart(hours, now=now),
         chart_link=cells.changelist("outcome", connector__id__exact=connector.pk),
+        sandbox=_sandbox(connector) if connector.is_sandbox else None,
     )
+
+
+def _sandbox(connector: Connector) -> Sandbox:
+    close, hull = sandboxes.root_of(connector.close_api_url), sandboxes.root_of(connector.hull_api_url)
+    return Sandbox(close, hull, sandboxes.is_running(connector))
 
 
 def find_problems(connector: Connector) -> list[str]:
@@ -95,13 +111,26 @@ def _counted(
 def _links_card(connector: Connector, now: datetime) -> Card:
     counted = queries.link_counts(connector)
     filters = {"connector__id__exact": connector.pk}
-    close_name = connector.close_organization_name or "Close"
     return Card(
         "Records and places",
         [
             Fact("Linked pairs", cells.link(cells.changelist("link", **filters, pair="paired"), f"{counted['paired']:,}")),
             Fact("Only in Close", cells.link(cells.changelist("link", **filters, pair="alone"), f"{counted['unpaired']:,}")),
             Fact("Close last read", cells.ago(queries.last_read(connector), now)),
-            Fact("Open", cells.stacked_plainly([cells.external(f"{cells.CLOSE_APP}/", close_name), cells.hull_link(connector.hull_organization)])),
+            Fact("Open", cells.stacked_plainly(_places(connector))),
         ],
     )  # fmt: skip
+
+
+def _places(connector: Connector) -> list[SafeString]:
+    if connector.is_sandbox:
+        roots = [sandboxes.root_of(url) for url in (connector.close_api_url, connector.hull_api_url)]
+        return [
+            cells.external(root, name)
+            for root, name in zip(roots, ("simulated Close", "simulated Hull"), strict=True)
+        ]
+    close_name = connector.close_organization_name or "Close"
+    return [
+        cells.external(f"{cells.CLOSE_APP}/", close_name),
+        cells.hull_link(connector.hull_organization),
+    ]

@@ -79,19 +79,19 @@ def _verified(request: HttpRequest) -> tuple[Connector, Notification]:
     except MalformedNotification as error:
         raise Refused(400, error.message, str(getattr(error, "code", "MALFORMED"))) from None
     connector = authenticated(notification.credentials)
-    _check_signature(request, notification)
+    _check_signature(request, connector, notification)
     return connector, notification
 
 
-def _check_signature(request: HttpRequest, notification: Notification) -> None:
+def _check_signature(request: HttpRequest, connector: Connector, notification: Notification) -> None:
     """Refuse a signature that does not verify; one that fails under a remembered key is tried under a fresh one."""
     try:
         try:
-            _verify(request, notification)
+            _verify(request, connector, notification)
         except InvalidSignature:
             if not signing.forget_public_key(request.headers.get(KEY_URL_HEADER, "")):
                 raise
-            _verify(request, notification)
+            _verify(request, connector, notification)
     except InvalidSignature as error:
         raise Refused(400, error.message, "INVALID_SIGNATURE") from None
     except SyncError as error:
@@ -100,13 +100,16 @@ def _check_signature(request: HttpRequest, notification: Notification) -> None:
         ) from None
 
 
-def _verify(request: HttpRequest, notification: Notification) -> None:
+def _verify(request: HttpRequest, connector: Connector, notification: Notification) -> None:
     verify_signature(
         request.headers,
         notification.notification_id,
         signing.fetch_public_key,
         timezone.now(),
-        lambda url: is_hull_key_url(url, allow_loopback=settings.ALLOW_INSECURE_REMOTES),
+        lambda url: (
+            is_hull_key_url(url, allow_loopback=settings.ALLOW_INSECURE_REMOTES)
+            or connector.is_in_own_sandbox(url)
+        ),
     )
 
 

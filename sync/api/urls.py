@@ -2,7 +2,8 @@
 
 from django.urls import path, re_path
 
-from sync.api import close, hull
+from sync.api import batches, close, hull
+from sync.records import ObjectType
 from sync.services.options import NAMES
 
 urlpatterns = [
@@ -10,6 +11,8 @@ urlpatterns = [
     path("readme", hull.show_file, {"path": "docs/hull.md", "content_type": "text/markdown; charset=utf-8"}),
     path("logo.png", hull.show_file, {"path": "sync/static/sync/logo.png", "content_type": "image/png"}),
     path("smart-notifier", hull.receive_notification),
+    path("batch", batches.receive_batch, {"object_type": ObjectType.CONTACT}),
+    path("batch-accounts", batches.receive_batch, {"object_type": ObjectType.LEAD}),
     path("status", hull.show_status),
     path("fetch", hull.fetch),
     path("fetch-recent-leads", hull.fetch),

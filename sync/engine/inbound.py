@@ -23,6 +23,7 @@ from sync.mapping.inbound import (
     build_attributes,
     changed_attributes,
 )
+from sync.mapping.limits import within_limits
 from sync.mapping.paths import GROUP
 from sync.records import Attributes, ObjectType, SyncSettings
 
@@ -50,9 +51,13 @@ def _upserted(record: InboundRecord, settings: SyncSettings) -> InboundDecision:
     changed = changed_attributes(attributes, known.sent)
     if known.sent and not says_something(changed):
         return _nothing_new(record)
+    fitting, left_out = within_limits(changed)
+    sent = remembered(attributes, known.sent)  # what was left out too, so that it is tried once, not for ever
+    if known.sent and not says_something(fitting):
+        return InboundDecision(record, Result.UNCHANGED, DoneReason.IN_SYNC, sent=sent, notes=left_out)
     result, reason = (Result.UPDATED, DoneReason.CHANGED) if known.sent else (Result.CREATED, DoneReason.NEW)
-    write = _write(record, changed, settings)
-    return InboundDecision(record, result, reason, write, remembered(attributes, known.sent))
+    write = _write(record, fitting, settings)
+    return InboundDecision(record, result, reason, write, sent, left_out)
 
 
 def _nothing_new(record: InboundRecord) -> InboundDecision:
@@ -143,7 +148,8 @@ def write_back(
     changed = changed_attributes(attributes, known.sent)
     if known.sent and not says_something(changed):
         return None, known.sent
-    operations = {name: as_operation(name, value) for name, value in changed.items()}
+    fitting, _ = within_limits(changed)
+    operations = {name: as_operation(name, value) for name, value in fitting.items()}
     if object_type is ObjectType.LEAD:
         write = HullWrite(object_type, operations, account=account_claims(known, settings))
     else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 from urllib.parse import quote
 
@@ -11,9 +11,19 @@ import requests
 from sync.errors import CredentialsError, TransientError
 from sync.hull.errors import error_for
 from sync.hull.firehose import credential_headers
-from sync.hull.parsing import HullAttribute, parse_schema, parse_segments, parse_tree
-from sync.records import Segment
+from sync.hull.parsing import (
+    HullAttribute,
+    Message,
+    parse_export_line,
+    parse_schema,
+    parse_segments,
+    parse_tree,
+)
+from sync.records import ObjectType, Segment
 from sync.transport import Answer, Observer, Transport
+
+# How many records a page of Hull's search holds at most.
+SEARCH_PAGE = 50
 
 _T = TypeVar("_T")
 
@@ -77,6 +87,24 @@ class HullClient:
     def account_attributes(self) -> tuple[HullAttribute, ...]:
         return self._attributes("/accounts/schema", "/search/account_reports/bootstrap")
 
+    def search(
+        self, object_type: ObjectType, query: Mapping[str, Any], *, page: int = 1
+    ) -> tuple[Message, ...]:
+        """Return one page of the accounts or users that a query finds, the one that changed longest ago first.
+
+        A row that names no record is left out.
+        """
+        kind = "account_reports" if object_type is ObjectType.LEAD else "user_reports"
+        body = {
+            "query": query,
+            "sort": {"indexed_at": "asc"},
+            "raw": True,
+            "page": page,
+            "per_page": SEARCH_PAGE,
+        }
+        answer = self._transport.request("POST", f"/search/{kind}", json=body, write=False)
+        return _parsed(answer, lambda raw: tuple(_rows(raw, object_type)))
+
     def _attributes(self, schema: str, tree: str) -> tuple[HullAttribute, ...]:
         """Read the flat list, or the tree of an organization that does not have the list."""
         try:
@@ -99,6 +127,17 @@ def _parsed(answer: Answer, parse: Callable[[Any], _T]) -> _T:
         return parse(answer.json())
     except ValueError as error:
         raise TransientError(f"Hull's answer cannot be understood: {error}", status=answer.status) from None
+
+
+def _rows(raw: Any, object_type: ObjectType) -> Iterator[Message]:
+    rows = raw.get("data") if isinstance(raw, Mapping) else None
+    if not isinstance(rows, list):
+        raise ValueError("it holds no list of records")
+    for row in rows:
+        try:
+            yield parse_export_line(row, object_type)
+        except ValueError:
+            continue
 
 
 def _connector(raw: Any) -> Mapping[str, Any]:

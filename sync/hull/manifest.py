@@ -25,7 +25,7 @@ def manifest(public_url: str = "") -> dict[str, Any]:
         "logo": f"{base}logo.png",
         "picture": f"{base}logo.png",
         "version": VERSION,
-        "tags": ["incoming", "outgoing", "kraken", "kraken-exports", "oneColumn"],
+        "tags": ["incoming", "outgoing", "batch", "batch-accounts", "kraken", "kraken-exports", "oneColumn"],
         "readme": "readme",
         "admin": "admin-panel",
         "ui": False,
@@ -33,6 +33,10 @@ def manifest(public_url: str = "") -> dict[str, Any]:
         "private_settings": [*_connection(), *_leads(), *_contacts()],
         "settings_sections": _sections(),
         "subscriptions": [{"url": "/smart-notifier", "conditions": {"channels": {"only": list(CHANNELS)}}}],
+        "batches": [
+            {"url": "/batch", "channels": [{"channel": "user:update"}]},
+            {"url": "/batch-accounts", "channels": [{"channel": "account:update"}]},
+        ],
         "schedules": [
             {"url": "/fetch", "type": "cron", "value": "*/5 * * * *"},
             {"url": "/status", "type": "cron", "value": "*/30 * * * *"},

@@ -1,5 +1,6 @@
 """Rows, constraints and small verbs."""
 
+from sync.models.batch import Batch
 from sync.models.change import Change
 from sync.models.connector import Connector
 from sync.models.cursor import Cursor
@@ -11,9 +12,10 @@ from sync.models.link import Link, MatchKey
 from sync.models.mapping import Mapping
 from sync.models.outcome import Outcome
 from sync.models.run import Run
-from sync.models.schema import CloseField, CloseStatus, HullSegment
+from sync.models.schema import CloseField, CloseStatus, HullAttribute, HullSegment
 
 __all__ = [
+    "Batch",
     "Change",
     "CloseField",
     "CloseStatus",
@@ -21,6 +23,7 @@ __all__ = [
     "Cursor",
     "Delivery",
     "EncryptedField",
+    "HullAttribute",
     "HullSegment",
     "Intent",
     "Lane",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from datetime import datetime
 from typing import ClassVar
+from urllib.parse import urlsplit
 
 from django.core.validators import MinValueValidator, RegexValidator
 from django.db import models
@@ -12,6 +14,8 @@ from django.urls import reverse
 
 from accounts.models import Organization
 from sync.models.encryption import EncryptedField
+
+_SANDBOX_ORIGIN = re.compile(r"http://127\.0\.0\.1:\d{1,5}")
 
 
 class ConnectorQuerySet(models.QuerySet["Connector"]):
@@ -45,6 +49,8 @@ class Connector(models.Model):
     )
     paused_at = models.DateTimeField(null=True, blank=True, editable=False)
     pause_reason = models.CharField(max_length=500, blank=True, editable=False)
+    # Both remotes are simulated, by a process of this machine; see `sync.services.sandboxes`.
+    is_sandbox = models.BooleanField(default=False, editable=False)
     home = models.CharField(max_length=4, choices=Home.choices, default=Home.HERE)
 
     hull_connector_id = models.CharField(
@@ -92,6 +98,12 @@ class Connector(models.Model):
         validators=[RegexValidator(r"^(url|custom\.\w+)$", "Either url or custom.cf_… of a lead.")],
         help_text="The lead's field that holds the identifier: url, or custom.cf_…",
     )  # fmt: skip
+    asks_hull = models.BooleanField(
+        "ask Hull for changes",
+        default=False,
+        help_text="For a Hull organization that cannot send notifications here: accounts and users of the named segments "
+        "are looked for in Hull instead, as often as Close is read.",
+    )
     pull_interval_seconds = models.PositiveIntegerField(
         default=60,
         validators=[MinValueValidator(10)],
@@ -100,7 +112,13 @@ class Connector(models.Model):
 
     backfilled_at = models.DateTimeField(null=True, blank=True, editable=False)
     schema_read_at = models.DateTimeField(null=True, blank=True, editable=False)
+    hull_schema_read_at = models.DateTimeField(null=True, blank=True, editable=False)
     problems = models.JSONField(default=list, blank=True, editable=False)
+    # What Hull's dashboard held when it was last heard of, without any credential.
+    hull_settings = models.JSONField(default=dict, blank=True, editable=False)
+    hull_settings_digest = models.CharField(max_length=64, blank=True, editable=False)
+    hull_settings_stamp = models.CharField(max_length=40, blank=True, editable=False)
+    hull_settings_at = models.DateTimeField(null=True, blank=True, editable=False)
     version = models.PositiveIntegerField(default=1, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
@@ -130,6 +148,12 @@ class Connector(models.Model):
     def hull_organization(self) -> str:
         return self.organization.hull_domain
 
+    def is_in_own_sandbox(self, url: str) -> bool:
+        """Whether an address leads to one of the two simulated remotes of this very connector."""
+        origin = _origin(url)
+        own = (_origin(self.close_api_url), _origin(self.hull_api_url))
+        return self.is_sandbox and origin in own and bool(_SANDBOX_ORIGIN.fullmatch(origin))
+
     def pause(self, reason: str, *, now: datetime) -> None:
         """Stop both lanes and say why; what waits is kept."""
         self.paused_at, self.pause_reason = now, reason[:500]
@@ -141,3 +165,11 @@ class Connector(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("admin:sync_connector_change", args=[self.pk])
+
+
+def _origin(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return ""
+    return f"{parts.scheme}://{parts.netloc}"

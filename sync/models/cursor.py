@@ -1,4 +1,4 @@
-"""Stored positions in Close's streams."""
+"""Stored positions in the streams of both remotes."""
 
 from __future__ import annotations
 
@@ -14,15 +14,18 @@ class Cursor(models.Model):
 
     `events`: `watermark` is the newest event whose page and all older pages are stored; while a pull is
     under way `page` is the next older page and `high` the watermark that follows when the last page is in.
-    `backfill`: `page` is the number of leads to skip and `high` is unused.
+    `backfill`: `page` is the number of leads to skip and `high` is unused. `hull_accounts` and `hull_users`:
+    `watermark` is how new the newest record was that Hull's search told.
     """
 
     class Stream(models.TextChoices):
         EVENTS = "EVENTS", "Event log"
         BACKFILL = "BACKFILL", "Backfill"
+        HULL_ACCOUNTS = "HULL_ACCOUNTS", "Hull's accounts"
+        HULL_USERS = "HULL_USERS", "Hull's users"
 
     connector = models.ForeignKey(Connector, on_delete=models.CASCADE, related_name="cursors")
-    stream = models.CharField(max_length=8, choices=Stream.choices)
+    stream = models.CharField(max_length=16, choices=Stream.choices)
     watermark = models.DateTimeField(null=True)
     high = models.DateTimeField(null=True)
     page = models.TextField(blank=True)

@@ -76,6 +76,7 @@ class HullSegment(models.Model):
     kind = models.CharField(max_length=7, choices=Kind.choices)
     hull_id = models.CharField("Hull id", max_length=120)
     name = models.CharField(max_length=250, blank=True)
+    seen_at = models.DateTimeField(null=True, help_text="When Hull last told of it.")
 
     class Meta:
         ordering: ClassVar = ["kind", "name"]
@@ -85,3 +86,22 @@ class HullSegment(models.Model):
 
     def __str__(self) -> str:
         return self.name or self.hull_id
+
+
+class HullAttribute(models.Model):
+    """One attribute that Hull's accounts or users have, with its type, as last read over REST."""
+
+    connector = models.ForeignKey(Connector, on_delete=models.CASCADE, related_name="hull_attributes")
+    kind = models.CharField(max_length=7, choices=HullSegment.Kind.choices)
+    name = models.CharField(max_length=250)
+    type = models.CharField(max_length=40, default="string")
+    seen_at = models.DateTimeField()
+
+    class Meta:
+        ordering: ClassVar = ["kind", "name"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["connector", "kind", "name"], name="hull_attribute_once"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name

@@ -137,6 +137,9 @@ def _pair_connector(config: ConfigFile, given: GivenConnector, organization: Org
     if row and row.organization_id != organization.pk:
         message = f"the slug {given.slug} belongs to a connector of {row.organization} already."
         config.report.mistake(given.slug_line, message)
+    if row and row.is_sandbox:
+        message = f"the slug {given.slug} belongs to a sandbox connector, which is changed in the admin only."
+        config.report.mistake(given.slug_line, message)
     _check_twin(config, given, organization)
     if row and row.home == Connector.Home.HULL:
         message = f"{given.slug} takes its settings from Hull's dashboard, which overrides this file."

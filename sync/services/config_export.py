@@ -33,7 +33,7 @@ _Dumper.add_representer(
 
 
 def export(connector: Connector | None = None) -> str:
-    """Return the file of the whole installation, or of one connector with its agency and organization."""
+    """Return the file of the whole installation without its sandboxes, or of one connector with its organization."""
     agencies = Agency.objects.order_by("slug")
     if connector:
         agencies = agencies.filter(organizations=connector.organization_id)
@@ -53,6 +53,8 @@ def _organization(organization: Organization, only: Connector | None) -> dict[st
     connectors = organization.connectors.order_by("slug").prefetch_related("mappings")
     if only:
         connectors = connectors.filter(pk=only.pk)
+    else:
+        connectors = connectors.filter(is_sandbox=False)  # its remotes are processes of this machine
     own = {"slug": organization.slug, "name": organization.name, "hull_domain": organization.hull_domain}
     return own | _unless_empty(connectors=[_connector(connector) for connector in connectors])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -11,9 +12,17 @@ from django.db.models import F
 
 from sync.mapping.private_settings import Imported, from_private_settings
 from sync.models import Connector
-from sync.records import Direction, ObjectType
+from sync.records import Direction, MappingRow, ObjectType
 from sync.services import links, replay, setup
-from sync.services.config_steps import SECRETS, differing, holds_secret, row_steps, write_rows
+from sync.services.config_steps import (
+    SECRETS,
+    Place,
+    differing,
+    field_steps,
+    holds_secret,
+    row_steps,
+    write_rows,
+)
 
 # A pause by a person has no reason, or one that begins like this; only configuration errors are lifted by a change.
 PAUSED_BY_A_PERSON = "Paused by"
@@ -25,6 +34,14 @@ _MAY_HEAL = (
     | _IDENTITY
     | {"lead_status", "hull_secret", "hull_connector_id", "hull_api_url", "hull_firehose_url", "hull_domain"}
 )
+
+
+@dataclass(frozen=True, slots=True)
+class ImportPreview:
+    """What taking settings over would change, a sentence each, and what in them cannot be used."""
+
+    changes: tuple[str, ...]
+    problems: tuple[str, ...]
 
 
 @transaction.atomic
@@ -88,15 +105,42 @@ def import_private_settings(connector: Connector, settings: Mapping[str, Any], *
     return imported
 
 
-def _take_fields(connector: Connector, imported: Imported) -> set[str]:
-    wanted: dict[str, Any] = {
+def preview_import(connector: Connector, settings: Mapping[str, Any]) -> ImportPreview:
+    """Return what taking settings over would change, in words; nothing is written."""
+    imported = from_private_settings(settings)
+    fields = field_steps("connector", connector.slug, connector, _wanted_fields(imported))
+    rows = (
+        step
+        for place in _places()
+        for step in row_steps(connector, connector.slug, place, _rows_of(imported, place))
+    )
+    changes = [str(step).partition(": ")[2] for step in (*fields, *rows)]
+    key = imported.close_api_key
+    if key is not None and not holds_secret(connector, "close_api_key", key):
+        changes.append("Close API key changes")
+    return ImportPreview(tuple(changes), imported.problems)
+
+
+def _places() -> list[Place]:
+    return [(object_type, direction) for object_type in ObjectType for direction in Direction]
+
+
+def _rows_of(imported: Imported, place: Place) -> list[MappingRow]:
+    return [row for row in imported.rows if (row.object_type, row.direction) == place]
+
+
+def _wanted_fields(imported: Imported) -> dict[str, Any]:
+    return {
         "account_segments": list(imported.account_segments),
         "user_segments": list(imported.user_segments),
         "lead_status": imported.lead_status,
         "identity_hull": imported.identity_hull,
         "identity_close": imported.identity_close,
     }
-    changed = differing(connector, wanted)
+
+
+def _take_fields(connector: Connector, imported: Imported) -> set[str]:
+    changed = differing(connector, _wanted_fields(imported))
     key = imported.close_api_key
     if key is not None and not holds_secret(connector, "close_api_key", key):
         changed["close_api_key"] = key
@@ -109,8 +153,8 @@ def _take_fields(connector: Connector, imported: Imported) -> set[str]:
 
 def _take_rows(connector: Connector, imported: Imported) -> bool:
     is_changed = False
-    for place in [(object_type, direction) for object_type in ObjectType for direction in Direction]:
-        rows = [row for row in imported.rows if (row.object_type, row.direction) == place]
+    for place in _places():
+        rows = _rows_of(imported, place)
         if any(row_steps(connector, connector.slug, place, rows)):
             write_rows(connector, place, rows)
             is_changed = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,9 +11,13 @@ from datetime import datetime
 from sync.engine.plan import FailureMode, Reason, Result, SkipReason, WaitReason
 from sync.engine.retry import failure_of, next_attempt
 from sync.errors import CredentialsError, SyncError
+from sync.hull import vocabulary
 from sync.models import Change, Connector, Intent, Outcome, Run
 from sync.records import Direction, ObjectType
+from sync.redaction import redact
 from sync.services.setup import Remotes
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
@@ -44,7 +49,7 @@ def start_run(
     dry_run: bool = False,
 ) -> Run:
     """Open a run."""
-    return Run.objects.create(
+    run = Run.objects.create(
         connector=connector,
         kind=kind,
         direction=direction,
@@ -52,6 +57,8 @@ def start_run(
         started_at=now,
         dry_run=dry_run,
     )
+    _tell(connector, vocabulary.job_line(direction, "start", {"job": run.kind, "trigger": trigger}))
+    return run
 
 
 def finish_run(
@@ -71,6 +78,13 @@ def finish_run(
     run.state = Run.State.STOPPED if stopped else Run.State.FINISHED
     run.message, run.finished_at = message, now
     run.save()
+    told = (
+        {"job": run.kind, "considered": run.considered}
+        | run.counters
+        | ({"reason": message} if message else {})
+    )
+    outcome = vocabulary.ERROR if stopped else vocabulary.SUCCESS
+    _tell(run.connector, vocabulary.job_line(Direction(run.direction), outcome, told))
     if run.trigger == Run.Trigger.SCHEDULE and not run.considered and not message:
         Run.objects.filter(pk=run.pk).delete()  # a look that found nothing is not worth a line of history
     return run
@@ -111,6 +125,8 @@ def record(run: Run, verdicts: Sequence[Verdict], *, now: datetime) -> None:
     Outcome.objects.bulk_create([_outcome(run, verdict, connector.version, now) for verdict in verdicts])
     if not run.dry_run:
         _settle_all(verdicts, now)
+    for verdict in verdicts:
+        _tell_record(run, verdict)
     counted = Counter(verdict.result.value for verdict in verdicts)
     run.counters = dict(Counter(run.counters) + counted)
     run.considered += len(verdicts)
@@ -125,6 +141,30 @@ def _outcome(run: Run, verdict: Verdict, version: int, now: datetime) -> Outcome
         reason=verdict.reason, message=verdict.message, fields=sorted(verdict.fields), notes=list(verdict.notes),
         version=version, created_at=now,
     )  # fmt: skip
+
+
+def _tell_record(run: Run, verdict: Verdict) -> None:
+    data = {
+        "reason": verdict.reason.value,
+        "message": redact(verdict.message),
+        "fields": sorted(verdict.fields),
+    }
+    line = vocabulary.record_line(
+        Direction(run.direction), verdict.object_type, verdict.result.value, hull_id=verdict.hull_id,
+        close_id=verdict.close_id, data={name: value for name, value in data.items() if value},
+    )  # fmt: skip
+    _tell(run.connector, line)
+
+
+def _tell(connector: Connector, line: vocabulary.LogLine) -> None:
+    """Write a line as Hull's own connectors do: named for what happened, with whom it is about as context."""
+    if log.isEnabledFor(line.level):
+        who = {
+            "organization": connector.hull_organization,
+            "id": connector.hull_connector_id,
+            "connector_name": connector.slug,
+        }
+        log.log(line.level, line.message, extra={"context": who | line.context, "data": line.data})
 
 
 _SETTLED = ("state", "reason", "message", "candidates", "attempts", "not_before", "finished_at", "batch")

@@ -78,7 +78,7 @@ def connect(connector: Connector, *, clock: Callable[[], datetime], dry_run: boo
         connector.hull_api_url,
         connector.hull_firehose_url,
     ):
-        _check_url(url)
+        _check_url(connector, url)
     return Remotes(
         close_client(connector, observer=close_calls, dry_run=dry_run),
         HullClient(
@@ -101,7 +101,7 @@ def close_client(
     api_key: str | None = None,
 ) -> CloseClient:
     """Return a Close client, for the stored key or for one that is being tried out."""
-    _check_url(connector.close_api_url)
+    _check_url(connector, connector.close_api_url)
     key = api_key or connector.close_api_key.reveal()
     if not key:
         raise CredentialsError("No Close API key is configured. Enter one on the connector.")
@@ -113,8 +113,8 @@ def close_client(
     )
 
 
-def _check_url(url: str) -> None:
-    if not url or django_settings.ALLOW_INSECURE_REMOTES:
+def _check_url(connector: Connector, url: str) -> None:
+    if not url or django_settings.ALLOW_INSECURE_REMOTES or connector.is_in_own_sandbox(url):
         return
     parts = urlsplit(url)
     if parts.scheme != "https" or (parts.hostname or "") in _LOOPBACK:
@@ -297,7 +297,7 @@ def test_connection(connector: Connector, *, clock: Callable[[], datetime]) -> T
 
 def connect_hull(connector: Connector) -> HullClient:
     """Return a Hull REST client alone, for a connector that may have no Close key yet."""
-    _check_url(connector.hull_api_url)
+    _check_url(connector, connector.hull_api_url)
     return HullClient(
         connector.hull_organization,
         connector.hull_connector_id,

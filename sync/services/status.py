@@ -8,7 +8,7 @@ from datetime import datetime
 
 from sync.errors import ConfigurationError, SyncError
 from sync.models import Connector
-from sync.services import setup
+from sync.services import hull_settings, setup
 
 _ORDER = ("ok", "warning", "error", "setupRequired")
 
@@ -67,5 +67,19 @@ def _settings_problems(connector: Connector) -> list[tuple[str, str]]:
                 f"The connector is paused: {connector.pause_reason or 'by a person'}",
             )
         )
+    found += [("warning", sentence) for sentence in _home_problems(connector)]
     _, problems = setup.load_settings(connector)
     return found + ([("warning", str(problem)) for problem in problems] if connector.schema_read_at else [])
+
+
+def _home_problems(connector: Connector) -> list[str]:
+    """Say what Hull's dashboard holds that cannot be used, or that is not what is in force here."""
+    told = hull_settings.drift(connector)
+    if connector.home == Connector.Home.HULL:
+        return list(told.problems)
+    if not told.changes:
+        return []
+    return [
+        f"The settings in Hull's dashboard differ from those in force in {len(told.changes)} points. They are kept here; "
+        "Hull's are not applied."
+    ]

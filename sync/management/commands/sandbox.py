@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from typing import Any
 
@@ -25,12 +26,22 @@ class Command(BaseCommand):
         parser.add_argument(
             "--state", default="", help="a file name: what both hold is kept there between runs"
         )
+        parser.add_argument(
+            "--hull-organization",
+            default=run.SAMPLE_IDENTITY.organization,
+            help="the host of Hull's organization",
+        )
+        parser.add_argument(
+            "--hull-connector-id",
+            default=run.SAMPLE_IDENTITY.connector_id,
+            help="how Hull calls its connector; its secret can be given as SANDBOX_HULL_SECRET",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             running = run.start(
                 options["close_port"], options["hull_port"], options["data"], options["faults"], options["seed"],
-                options["state"],
+                options["state"], _identity(options),
             )  # fmt: skip
         except (OSError, ValueError, KeyError) as error:
             raise CommandError(f"The sandbox cannot start: {error}", returncode=2) from None
@@ -53,6 +64,11 @@ class Command(BaseCommand):
         )
         self.stdout.write("\n".join(lines))
         self.stdout.flush()
+
+
+def _identity(options: dict[str, Any]) -> run.Identity:
+    secret = os.environ.get("SANDBOX_HULL_SECRET") or run.SAMPLE_IDENTITY.secret
+    return run.Identity(options["hull_organization"], options["hull_connector_id"], secret)
 
 
 def _interrupt(*args: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -15,7 +16,7 @@ from django.utils import timezone
 from sync import queries
 from sync.models import Connector, Run
 from sync.records import Direction
-from sync.services import inbound, outbound
+from sync.services import batches, hull_pull, inbound, outbound
 from sync.services.drain import Watch, nobody_watches
 
 # Retries that come due within this time are waited for; later ones are left to the next run and reported.
@@ -122,6 +123,9 @@ class Session:
                     watch=self.watch,
                 )
             )
+        if Direction.OUTBOUND in self.directions and not self.dry_run:
+            batches.read_due(self.connector, clock=timezone.now, jitter=random.random)
+            hull_pull.pull(self.connector, clock=timezone.now)
         for direction, service in (
             (Direction.INBOUND, inbound),
             (Direction.OUTBOUND, outbound),

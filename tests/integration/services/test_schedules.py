@@ -28,15 +28,15 @@ def test_a_new_connector_is_read_and_drained_from_then_on() -> None:
     connector = make_connector()
 
     found = tasks(connector)
-    assert set(found) == {"pull", "drain_inbound", "drain_outbound"}
+    assert set(found) == {"pull", "drain_inbound", "drain_outbound", "read_due_batches", "report_to_hull"}
     assert all(task.enabled and connector.slug in task.name for task in found.values())
     assert found["pull"].interval.every == connector.pull_interval_seconds
 
 
-def test_a_pause_stops_the_tasks_and_a_resume_starts_them() -> None:
+def test_a_pause_stops_the_tasks_but_hull_still_hears_of_it() -> None:
     connector = make_connector()
     connector.pause("Paused by Ada", now=NOW)
-    assert not any(task.enabled for task in tasks(connector).values())
+    assert [name for name, task in tasks(connector).items() if task.enabled] == ["report_to_hull"]
 
     connector.resume()
     assert all(task.enabled for task in tasks(connector).values())
@@ -51,7 +51,18 @@ def test_another_interval_name_or_switch_is_followed() -> None:
     assert found["pull"].interval.every == 300
     assert not any(task.enabled for task in found.values())
     assert all("other" in task.name for task in found.values())
-    assert PeriodicTask.objects.filter(task__startswith="sync.").count() == 3
+    assert PeriodicTask.objects.filter(task__startswith="sync.").count() == 5
+
+
+def test_some_tasks_are_for_some_connectors_only() -> None:
+    connector = make_connector()
+    connector.asks_hull = connector.is_sandbox = True
+    connector.save()
+    assert {"ask_hull", "keep_sandbox"} <= set(tasks(connector))
+
+    connector.asks_hull = False
+    connector.save()
+    assert "ask_hull" not in tasks(connector)
 
 
 def test_a_deleted_connector_leaves_no_task() -> None:
