@@ -1,5 +1,16 @@
 """The admin of connectors and of what they did. Importing the modules registers them."""
 
-from sync.admin import change, connector, delivery, link, machinery, outcome, run, schedule, schema
+from sync.admin import batch, change, connector, delivery, link, machinery, outcome, run, schedule, schema
 
-__all__ = ["change", "connector", "delivery", "link", "machinery", "outcome", "run", "schedule", "schema"]
+__all__ = [
+    "batch",
+    "change",
+    "connector",
+    "delivery",
+    "link",
+    "machinery",
+    "outcome",
+    "run",
+    "schedule",
+    "schema",
+]

@@ -7,6 +7,7 @@ from typing import Any
 from django.contrib import admin, messages
 from django.db.models import Field, QuerySet, URLField
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
@@ -20,6 +21,7 @@ from sync.admin.connector_actions import ConnectorActions
 from sync.admin.connector_filters import AgencyFilter, HealthFilter, OrganizationFilter
 from sync.admin.connector_form import ConnectorForm
 from sync.admin.fields import SecretField
+from sync.admin.hull_settings import HullSettingsActions
 from sync.admin.mapping import INLINES
 from sync.admin.sandbox import SandboxActions
 from sync.models import Connector, EncryptedField
@@ -33,7 +35,7 @@ _NAMES = frozenset({"name", "slug"})
 
 
 @admin.register(Connector)
-class ConnectorAdmin(SandboxActions, ConnectorActions, ScopedAdmin):
+class ConnectorAdmin(SandboxActions, HullSettingsActions, ConnectorActions, ScopedAdmin):
     """The worst first. Credentials, and where they are sent to, are for those who may manage them."""
 
     form = ConnectorForm
@@ -63,6 +65,7 @@ class ConnectorAdmin(SandboxActions, ConnectorActions, ScopedAdmin):
     search_help_text = "Name, slug or organization"
     prepopulated_fields = {"slug": ("name",)}
     readonly_fields = (
+        "home_shown",
         "close_organization",
         "fields_read",
         "backfilled",
@@ -77,7 +80,7 @@ class ConnectorAdmin(SandboxActions, ConnectorActions, ScopedAdmin):
         ("Identity and state", {
             "classes": ("tab",),
             "description": _sentence("What this connector is called, whose it is, and whether it runs."),
-            "fields": ("name", "slug", "organization", "enabled", "home", "version", "public_id"),
+            "fields": ("name", "slug", "organization", "enabled", "home_shown", "version", "public_id"),
         }),
         ("Hull", {
             "classes": ("tab",),
@@ -102,7 +105,7 @@ class ConnectorAdmin(SandboxActions, ConnectorActions, ScopedAdmin):
         ("Schedule", {
             "classes": ("tab",),
             "description": _sentence("How often Close's event log is read; a webhook of Close makes it sooner."),
-            "fields": ("pull_interval_seconds", "backfilled"),
+            "fields": ("pull_interval_seconds", "asks_hull", "backfilled"),
         }),
     )  # fmt: skip
 
@@ -153,6 +156,13 @@ class ConnectorAdmin(SandboxActions, ConnectorActions, ScopedAdmin):
         return connector.close_organization_name or cells.NOTHING
 
     # ── Page ─────────────────────────────────────────────────────────────────────────────────────
+
+    @display(description="Settings are kept")
+    def home_shown(self, connector: Connector) -> SafeString:
+        page = reverse("admin:sync_connector_compare_hull_settings", args=[connector.pk])
+        return cells.stacked_plainly(
+            [connector.get_home_display(), cells.link(page, "Compare with Hull's dashboard")]
+        )
 
     @display(description="Close organization")
     def close_organization(self, connector: Connector) -> str:

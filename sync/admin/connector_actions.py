@@ -38,7 +38,14 @@ class ConnectorActions:
     """Mixed into the connector's admin. Every action begins with the permission on the very connector."""
 
     actions = ("test_selected", "sync_selected", "pause_selected", "resume_selected")
-    actions_detail: Any = ("sync_now", "test_connection", "pause", "resume", "backfill")
+    actions_detail: Any = (
+        "sync_now",
+        "test_connection",
+        "pause",
+        "resume",
+        "backfill",
+        "compare_hull_settings",
+    )
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
         """Offer what makes sense in the connector's state."""

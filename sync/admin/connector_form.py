@@ -25,11 +25,6 @@ class ConnectorForm(forms.ModelForm):
         for name in SECRETS:
             if isinstance(field := self.fields.get(name), SecretField):
                 field.tell(getattr(self.instance, name), getattr(self.instance, f"{name}_ref"))
-        if "home" in self.fields:
-            self.fields["home"].label = "Settings are kept"
-            self.fields[
-                "home"
-            ].help_text = "Here: what Hull's dashboard says is not taken over. Hull's dashboard: its settings replace these."
         self._offer_segments("account_segments", HullSegment.Kind.ACCOUNT)
         self._offer_segments("user_segments", HullSegment.Kind.USER)
         if self.instance.pk:

@@ -9,7 +9,7 @@ from unfold.decorators import display
 
 from sync.admin import cells
 from sync.admin.base import ConnectorFilter, HistoryAdmin
-from sync.models import CloseField, CloseStatus, HullSegment
+from sync.models import CloseField, CloseStatus, HullAttribute, HullSegment
 
 
 @admin.register(CloseField)
@@ -48,15 +48,38 @@ class CloseStatusAdmin(HistoryAdmin):
     fields = ("label", "close_id", "position", "connector")
 
 
+@admin.register(HullAttribute)
+class HullAttributeAdmin(HistoryAdmin):
+    """Attributes of Hull's accounts and users, with their types, as last read."""
+
+    list_display = ("name", "kind_shown", "type", "seen", "connector")
+    list_filter = (("connector", ConnectorFilter), ("kind", ChoicesDropdownFilter))
+    search_fields = ("name",)
+    ordering = ("connector__name", "kind", "name")
+    fields = ("name", "kind_shown", "type", "seen", "connector")
+
+    @display(description="Of", ordering="kind")
+    def kind_shown(self, attribute: HullAttribute) -> str:
+        return "accounts" if attribute.kind == HullSegment.Kind.ACCOUNT else "users"
+
+    @display(description="Last seen", ordering="seen_at")
+    def seen(self, attribute: HullAttribute) -> SafeString:
+        return cells.ago(attribute.seen_at)
+
+
 @admin.register(HullSegment)
 class HullSegmentAdmin(HistoryAdmin):
     """Segments, as last heard from Hull."""
 
-    list_display = ("__str__", "kind", "hull_id", "sends", "connector")
+    list_display = ("__str__", "kind", "hull_id", "sends", "seen", "connector")
     list_filter = (("connector", ConnectorFilter), ("kind", ChoicesDropdownFilter))
     search_fields = ("name", "hull_id")
     ordering = ("connector__name", "kind", "name")
     fields = ("name", "kind", "hull_id", "sends", "connector")
+
+    @display(description="Last seen", ordering="seen_at")
+    def seen(self, segment: HullSegment) -> SafeString:
+        return cells.ago(segment.seen_at)
 
     @display(description="Goes out", boolean=True)
     def sends(self, segment: HullSegment) -> bool:

@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from sync.mapping.paths import GROUP
-from sync.models import Change, Connector
+from sync.models import Change, Connector, HullAttribute, HullSegment
 from sync.records import CloseSchema, Direction, ObjectType
 from sync.services import options, setup
 
@@ -54,7 +54,21 @@ class Suggestions:
         """Return the attributes that records of a kind lately had, or the standard names they come in as."""
         if direction is Direction.INBOUND:
             return dict.fromkeys(self._standard_names(object_type), "")
-        return dict.fromkeys(self._told[object_type][:MOST], "")
+        told = dict.fromkeys(self._told[object_type][:MOST], "")
+        return dict(sorted((told | self._read[object_type]).items())[: 2 * MOST])
+
+    @cached_property
+    def _read(self) -> dict[ObjectType, dict[str, str]]:
+        """Return the attributes that were read over REST, with their types; a user's row may name its account's."""
+        found: dict[ObjectType, dict[str, str]] = {object_type: {} for object_type in ObjectType}
+        rows = HullAttribute.objects.filter(connector=self.connector) if self.connector else ()
+        for row in rows:
+            if row.kind == HullSegment.Kind.ACCOUNT:
+                found[ObjectType.LEAD][row.name] = row.type
+                found[ObjectType.CONTACT][f"account.{row.name}"] = row.type
+            else:
+                found[ObjectType.CONTACT][row.name] = row.type
+        return found
 
     def _standard_names(self, object_type: ObjectType) -> list[str]:
         plain = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,6 +18,7 @@ from sync.services import links, replay, setup
 from sync.services.config_steps import (
     SECRETS,
     Place,
+    Step,
     differing,
     field_steps,
     holds_secret,
@@ -114,11 +116,17 @@ def preview_import(connector: Connector, settings: Mapping[str, Any]) -> ImportP
         for place in _places()
         for step in row_steps(connector, connector.slug, place, _rows_of(imported, place))
     )
-    changes = [str(step).partition(": ")[2] for step in (*fields, *rows)]
+    changes = [*map(_field_sentence, fields), *(str(step).partition(": ")[2] for step in rows)]
     key = imported.close_api_key
     if key is not None and not holds_secret(connector, "close_api_key", key):
         changes.append("Close API key changes")
     return ImportPreview(tuple(changes), imported.problems)
+
+
+def _field_sentence(step: Step) -> str:
+    name = str(Connector._meta.get_field(step.field).verbose_name)  # type: ignore[union-attr]
+    old, new = (json.dumps(value, ensure_ascii=False) for value in (step.old, step.new))
+    return f"{name[:1].upper()}{name[1:]}: {old} → {new}"
 
 
 def _places() -> list[Place]:

@@ -11,12 +11,14 @@ from django.http import HttpResponse
 
 from accounts.models import Agency, Organization
 from sync.models import (
+    Batch,
     Change,
     CloseField,
     CloseStatus,
     Connector,
     Cursor,
     Delivery,
+    HullAttribute,
     HullSegment,
     Intent,
     Lane,
@@ -59,6 +61,13 @@ def everything(name: str, now: datetime) -> SimpleNamespace:
     rows.hullsegment = HullSegment.objects.create(
         connector=connector, kind="ACCOUNT", hull_id="seg1", name=f"{name} prospects"
     )
+    rows.hullattribute = HullAttribute.objects.create(
+        connector=connector, kind="ACCOUNT", name=f"{name}_industry", type="string", seen_at=now
+    )
+    rows.batch = Batch.objects.create(
+        connector=connector, object_type="LEAD", format="json", url="https://x.hullapp.io/e", url_digest=name,
+        host=f"{name}.hullapp.io", received_at=now, not_before=now, problems=["Line 3 is not JSON."], problem_count=1,
+    )  # fmt: skip
     rows.mapping = Mapping.objects.create(
         connector=connector, object_type="LEAD", direction="OUTBOUND", hull="industry", close="custom.cf_1"
     )

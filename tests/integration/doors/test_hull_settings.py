@@ -8,6 +8,7 @@ import pytest
 
 from sync.models import Connector
 from sync.services import hull_settings
+from sync.services.configuration import preview_import
 from tests.journeys.world import World
 
 THEIRS: dict[str, Any] = {
@@ -98,7 +99,7 @@ def test_with_us_as_home_they_are_reported_and_not_applied(world: World) -> None
         version,
     )
     changes = hull_settings.drift(world.connector).changes
-    assert f'account_segments ["{segments[0]}"] → ["seg-1"]' in changes
+    assert f'Account segments: ["{segments[0]}"] → ["seg-1"]' in changes
     assert any("industry → description" in change for change in changes)
 
 
@@ -141,10 +142,10 @@ def test_what_hull_cannot_say_is_told_when_moving(world: World) -> None:
 def test_an_import_is_looked_at_before_it_is_done(world: World) -> None:
     world.hull.private_settings = dict(THEIRS)
     found = hull_settings.ask_hull(world.connector)
-    preview = hull_settings.preview_import(world.connector, found)
+    preview = preview_import(world.connector, found)
     assert preview.changes and world.connector.account_segments != ["seg-1"]
 
     assert hull_settings.take_over(world.connector, found, now=world.clock()) == ()
     world.connector.refresh_from_db()
     assert world.connector.account_segments == ["seg-1"]
-    assert hull_settings.preview_import(world.connector, found).changes == ()
+    assert preview_import(world.connector, found).changes == ()
