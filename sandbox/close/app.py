@@ -25,6 +25,7 @@ from sandbox.close.records import NotFound, Records
 from sandbox.close.search import LAG, Search
 from sandbox.close.settings import Forbidden, Settings
 from sandbox.close.store import API_KEY, Actor, Clock, Key, Record, Store
+from sandbox.close.tasks import Tasks
 from sandbox.close.validation import Invalid
 from sandbox.close.webhooks import Webhooks
 from sandbox.http import Request, Response
@@ -85,7 +86,12 @@ class CloseSandbox:
             self.bulk,
             self.webhooks,
         )
-        made = (People(store, records), Opportunities(store, log, records), Links(store, log, records))
+        made = (
+            People(store, records),
+            Opportunities(store, log, records),
+            Links(store, log, records),
+            Tasks(store, log, records),
+        )
         return [self._event_routes(), *(part.routes() for part in (*made, *others))]
 
     def set_moods(self, moods: Moods) -> None:

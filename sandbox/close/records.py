@@ -26,7 +26,7 @@ class Records:
 
     def __init__(self, store: Store, log: EventLog) -> None:
         self.store, self.log = store, log
-        self.noted: Callable[[str, str, Record, Actor], None] = lambda kind, lead_id, values, actor: None
+        self.noted: Callable[[str, str, Record, Actor], object] = lambda kind, lead_id, values, actor: None
         self.watchers: list[Callable[[str, str, Record | None], None]] = []
 
     # ── Keeping: a record that changes is replaced, so that whoever holds the old version keeps it ──
