@@ -63,7 +63,7 @@ class CloseSandbox:
         self.webhooks = Webhooks(self.store, self.log, self.moods.webhooks)
         self.limits = RateLimits(lambda: self.store.clock().timestamp(), rate_limits)
         self.records.noted = self.activities.note
-        self.api_key = api_key
+        self._api_key = api_key
         self.requests: list[Remembered] = []
         self.control = Control(self)
         self._routes = _Routes(self.parts())
@@ -116,6 +116,18 @@ class CloseSandbox:
         """Return all events, the one that changed last at the end."""
         found = (self.store.event_at(place) for place in range(len(self.store.log)))
         return [event for event in found if event]
+
+    @property
+    def api_key(self) -> str:
+        return self._api_key
+
+    @api_key.setter
+    def api_key(self, text: str) -> None:
+        """Replace the integration's key, as an administrator does; the old one opens nothing any more."""
+        del self.store.keys[self._api_key]
+        self._callers.clear()
+        self.store.add_key(text, self.store.user_id)
+        self._api_key = text
 
     @property
     def user_ids(self) -> list[str]:

@@ -55,7 +55,7 @@ def _group(method: str, path: str) -> str:
 
 
 def _headers(limit: int, left: int, reset: float, separator: str) -> dict[str, str]:
-    new = separator.join([f"limit={limit}", f"remaining={left}", f"reset={reset:.2f}"])
+    new = separator.join([f"limit={limit}", f"remaining={left}", f"reset={math.ceil(reset)}"])
     return {
         "RateLimit": new,
         "x-rate-limit-limit": str(limit),

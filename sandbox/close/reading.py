@@ -96,7 +96,7 @@ def chosen(record: Record, request: Request) -> Record:
     customs = {
         name: value for name, value in record.items() if name.startswith("custom.") and "custom" in wanted
     }
-    return {name: record[name] for name in wanted if name in record} | customs
+    return {name: record[name] for name in wanted if name in record and name != "custom"} | customs
 
 
 def ordered(rows: Iterable[Record], request: Request, allowed: Collection[str]) -> list[Record]:

@@ -72,6 +72,7 @@ class Records:
             "updated_by_name": self.store.full_name(raw.get("updated_by")),
         }  # fmt: skip
         shown["integration_links"] = self._links("lead", shown)
+        shown["custom"] = self._by_name(raw)
         shown["contact_ids"] = [contact["id"] for contact in contacts]
         if nested:
             shown["contacts"] = [self.shown_contact(contact) for contact in contacts]
@@ -80,6 +81,14 @@ class Records:
                 dict(one) for one in self.store.tasks.of_lead(close_id) if not one.get("is_complete")
             ]
         return shown
+
+    def _by_name(self, raw: Record) -> Record:
+        """Return the deprecated map of custom values by name, which leads still have and contacts never had."""
+        fields = self.store.custom_fields
+        values = (
+            (name.removeprefix("custom."), value) for name, value in raw.items() if name.startswith("custom.")
+        )
+        return {fields[field_id]["name"]: value for field_id, value in values if field_id in fields}
 
     def contact(self, close_id: str) -> Record:
         """Return a contact as the API does. Raises NotFound."""

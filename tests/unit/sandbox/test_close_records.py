@@ -25,7 +25,7 @@ def test_an_empty_lead(api: CloseApi) -> None:
     assert lead["status_label"] == "Potential"
     assert lead["html_url"] == f"https://app.close.com/lead/{lead['id']}/"
     assert re.fullmatch(r"lead_[A-Za-z0-9]{43}", lead["id"])
-    assert not [name for name in lead if name.startswith("custom")]
+    assert not [name for name in lead if name.startswith("custom.")] and lead["custom"] == {}
 
 
 def test_the_spellings_of_times(api: CloseApi) -> None:
