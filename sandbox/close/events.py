@@ -30,7 +30,7 @@ _SUPPORTED = {
         "user_id object_type", "user_id object_type action", "request_id",
     )
 }  # fmt: skip
-_NESTED = ("contacts", "tasks", "opportunities", "custom")
+_NESTED = ("contacts", "tasks", "opportunities")
 
 
 class EventLog:

@@ -2,159 +2,149 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import hmac
-import json
+from datetime import UTC, datetime
 from typing import Any
 
-import orjson
-
-from sandbox.hull.identity import Dropped, resolve
-from sandbox.hull.store import ACCOUNT, USER, Entity, Record, Store
+from sandbox.hull.attributes import apply_all
+from sandbox.hull.identity import Dropped, associate, event, resolve
+from sandbox.hull.store import ACCOUNT, MOST_REMEMBERED, USER, Entity, Record, Store, stamped
+from sandbox.hull.tokens import is_number, verified
 
 MOST_MESSAGES = 50
-MOST_ATTRIBUTES = 2000
-MOST_BYTES = 2048
-
-_STEPS = {"inc": 1, "increment": 1, "dec": -1, "decrement": -1}
-# What Hull keeps itself; a trait of that name changes nothing.
-_RESERVED = ("id", "anonymous_ids", "segment_ids", "indexed_at")
+TYPES = ("traits", "track", "alias", "unalias", "incinerate")
 
 
 class Firehose:
     """Applies batches of messages, each with a token of its own."""
 
-    def __init__(self, store: Store, connector_id: str, secret: str) -> None:
+    def __init__(self, store: Store, connector_id: str, secret: str, associate_by_domain: bool) -> None:
         self.store, self.connector_id, self.secret = store, connector_id, secret
+        self.associate_by_domain = associate_by_domain
         self.messages: list[Record] = []
 
-    def take(self, batch: list[Any]) -> list[Entity]:
-        """Apply a batch and return what changed. Messages that are wrong are noted and dropped."""
-        changed: list[Entity] = []
+    def take(self, batch: list[Any]) -> None:
+        """Apply a batch. Messages that are wrong are noted and dropped."""
         for message in batch:
-            try:
-                changed += self._take_one(message)
-            except Dropped as why:
-                self.store.note("incoming.error", reason=str(why))
-        return changed
+            self._take_one(message)
+        if len(self.messages) > MOST_REMEMBERED:
+            del self.messages[: MOST_REMEMBERED // 2]
 
-    def _take_one(self, message: Any) -> list[Entity]:
-        if not isinstance(message, dict) or message.get("type") not in (
-            "traits",
-            "track",
-            "alias",
-            "unalias",
-        ):
+    def _take_one(self, message: Any) -> None:
+        subject = "message"
+        try:
+            payload, kind, body = self._read(message)
+            subject = _subject_kind(payload)
+            _check(subject, kind, body)
+            self._apply(payload, subject, kind, body)
+        except Dropped as why:
+            self.store.note(f"incoming.{subject}.error", reason=str(why))
+
+    def _read(self, message: Any) -> tuple[Record, str, Record]:
+        if not isinstance(message, dict) or message.get("type") not in TYPES:
             raise Dropped("unknown message type")
         headers, body = message.get("headers"), message.get("body")
-        payload = self._verified(headers.get("Hull-Access-Token") if isinstance(headers, dict) else None)
+        token = headers.get("Hull-Access-Token") if isinstance(headers, dict) else None
+        try:
+            payload = verified(token, self.secret, self.connector_id, self.store.clock().timestamp())
+        except ValueError as error:
+            raise Dropped(f"invalid token: {error}") from None
+        if message["type"] == "incinerate" and body is None:
+            body = {}
         if not isinstance(body, dict):
             raise Dropped("the body is not a map")
         self.messages.append(_logged(self.store.stamp(), message["type"], payload, body))
-        user, account = self._subjects(payload)
-        subject = account if payload.get("io.hull.subjectType") == ACCOUNT else user
-        if subject is None:
-            raise Dropped("the token names no subject")
-        changed = [subject] if self._apply(subject, message["type"], body) or not subject.indexed_at else []
-        if user and account and user.account_id != account.hull_id:
-            user.account_id = account.hull_id
-            changed.append(user)
-        return changed
+        return payload, message["type"], body
 
-    def _subjects(self, payload: Record) -> tuple[Entity | None, Entity | None]:
+    # ── Who is meant ─────────────────────────────────────────────────────────────────────────────
+
+    def _apply(self, payload: Record, kind: str, type: str, body: Record) -> None:
+        create = payload.get("io.hull.create") is not False and type in ("traits", "track", "alias")
+        found = self._resolved(payload, kind, create)
+        user, account = found.get(USER), found.get(ACCOUNT)
+        subject = found.get(kind) or self._own_account(kind, user)
+        if user and account and type != "incinerate":
+            self.store.link(user, account.hull_id)
+        self.act(subject, type, body)
+
+    def _resolved(self, payload: Record, kind: str, create: bool) -> dict[str, Entity]:
         claims = {USER: payload.get("io.hull.asUser"), ACCOUNT: payload.get("io.hull.asAccount")}
-        kind = str(payload.get("io.hull.subjectType"))
-        if payload.get("sub") and kind in claims and claims[kind] is None:
-            claims[kind] = {"id": payload["sub"]}
-        create = payload.get("io.hull.create") is not False
-        return self._resolved(USER, claims[USER], create), self._resolved(ACCOUNT, claims[ACCOUNT], create)
+        if payload.get("sub"):
+            named = claims[kind] if isinstance(claims[kind], dict) else {}
+            claims[kind] = {**named, "id": payload["sub"]}
+        return {
+            one: resolve(self.store, one, held, create)
+            for one, held in claims.items()
+            if isinstance(held, dict) and held
+        }
 
-    def _resolved(self, kind: str, claims: Any, create: bool) -> Entity | None:
-        return resolve(self.store, kind, claims, create) if isinstance(claims, dict) and claims else None
+    def _own_account(self, kind: str, user: Entity | None) -> Entity:
+        """A token about accounts that names only a user means the account of that user."""
+        account = self.store.get(ACCOUNT, user.account_id) if user and kind == ACCOUNT else None
+        if account is None:
+            raise Dropped("the token names no subject" if not user else "the user has no account")
+        return account
 
-    def _apply(self, subject: Entity, kind: str, body: Record) -> bool:
-        if kind == "alias" and body.get("anonymous_id"):
-            resolve(self.store, subject.kind, {"id": subject.hull_id, "anonymous_id": body["anonymous_id"]})
-            return True
-        before = dict(subject.attributes)
-        for name, value in body.items() if kind == "traits" else ():
-            self._set(subject, name, value)
-        return subject.attributes != before
+    # ── What is done ─────────────────────────────────────────────────────────────────────────────
 
-    # ── Attributes ───────────────────────────────────────────────────────────────────────────────
+    def act(self, subject: Entity, type: str, body: Record) -> None:
+        """Do what a message of some type says."""
+        if type == "traits":
+            apply_all(self.store, subject, body)
+        elif type == "track":
+            self._track(subject, body)
+        elif type == "alias":
+            resolve(
+                self.store, subject.kind, {"id": subject.hull_id, "anonymous_id": body["anonymous_id"]}
+            )
+        elif type == "unalias":
+            self.store.drop_anonymous_id(subject, body["anonymous_id"])
+        else:
+            self.store.remove(subject)
+            self.store.note(f"incoming.{subject.kind}.incinerated", hull_id=subject.hull_id)
+        if self.associate_by_domain and subject.touched.keys() & {"email", "domain"}:
+            associate(self.store, subject)
 
-    def _set(self, subject: Entity, name: str, value: Any) -> None:
-        operation: Any = "set"
-        if isinstance(value, dict) and "operation" in value:
-            operation, value = value["operation"], value.get("value")
-        held = subject.attributes.get(name)
-        if operation == "setIfNull" and held not in (None, ""):
-            return
-        if operation in _STEPS:
-            if not _is_number(value) or not _is_number(held or 0):
-                self._refuse(name, f"{operation} needs numbers")
-                return
-            value = (held or 0) + _STEPS[operation] * value
-        elif operation not in ("set", "setIfNull"):
-            self._refuse(name, f"unknown operation {operation}")
-            return
-        if self._is_fine(subject, name, value):
-            subject.attributes[name] = value
-
-    def _refuse(self, name: str, reason: str) -> None:
-        self.store.note("incoming.attribute.error", attribute=name, reason=reason)
-
-    def _is_fine(self, subject: Entity, name: str, value: Any) -> bool:
-        """An attribute keeps the type of its first value; too long or too many are dropped, and noted."""
-        held = subject.attributes.get(name)
-        if name in _RESERVED or (name == "external_id" and held and held != value):
-            self._refuse(name, "cannot be changed")
-            return False
-        if value is None:
-            return True
-        is_new = name not in subject.attributes
-        if len(orjson.dumps(value)) > MOST_BYTES or (is_new and len(subject.attributes) >= MOST_ATTRIBUTES):
-            self._refuse(name, "too large or too many")
-            return False
-        kind = float if isinstance(value, int | float) and not isinstance(value, bool) else type(value)
-        first = self.store.types.setdefault((subject.kind, name), kind)
-        if first is not kind:
-            self._refuse(name, f"was {first.__name__}, is {kind.__name__}")
-            return False
-        return True
-
-    # ── Tokens ───────────────────────────────────────────────────────────────────────────────────
-
-    def _verified(self, token: Any) -> Record:
-        """Return a token's payload. Raises Dropped for a wrong signature or issuer."""
-        try:
-            head, payload, signature = str(token).split(".")
-            wanted = hmac.new(self.secret.encode(), f"{head}.{payload}".encode(), hashlib.sha256).digest()
-            if (
-                not hmac.compare_digest(wanted, _decoded(signature))
-                or json.loads(_decoded(head))["alg"] != "HS256"
-            ):
-                raise ValueError("wrong signature")
-            claims = json.loads(_decoded(payload))
-            if not isinstance(claims, dict):
-                raise ValueError("no claims")
-        except (ValueError, KeyError, TypeError) as error:
-            raise Dropped(f"invalid token: {error}") from None
-        if claims.get("iss") != self.connector_id or not isinstance(claims.get("iat"), int):
-            raise Dropped("invalid token: wrong issuer or time")
-        end = claims.get("exp")
-        if end is not None and (not _is_number(end) or end <= self.store.clock().timestamp()):
-            raise Dropped("invalid token: expired")
-        return claims
+    def _track(self, user: Entity, body: Record) -> None:
+        event_id, properties = body.get("event_id"), body.get("properties")
+        made = event(
+            self.store, user, body["event"], str(body.get("source") or ""),
+            event_id=str(event_id) if event_id else None, event_type=body.get("type"),
+            created_at=_moment(body.get("created_at")), properties=properties if isinstance(properties, dict) else None,
+            context={key: body[key] for key in ("ip", "url", "referer") if body.get(key)},
+        )  # fmt: skip
+        self.store.put_event(user, made)
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _subject_kind(payload: Record) -> str:
+    kind = payload.get("io.hull.subjectType")
+    if kind not in (USER, ACCOUNT):
+        raise Dropped("the token names no subject")
+    return str(kind)
 
 
-def _decoded(part: str) -> bytes:
-    return base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
+def _check(subject: str, type: str, body: Record) -> None:
+    """Refuse a body that its type does not allow, before anybody is made for it. Raises Dropped."""
+    if type == "track":
+        if subject == ACCOUNT:
+            raise Dropped("account events are not supported")
+        if not isinstance(body.get("event"), str) or not body["event"]:
+            raise Dropped("an event needs a name")
+        _moment(body.get("created_at"))
+    anonymous_id = body.get("anonymous_id")
+    if type in ("alias", "unalias") and (not isinstance(anonymous_id, str) or not anonymous_id):
+        raise Dropped(f"{type} needs an anonymous_id")
+
+
+def _moment(given: Any) -> str | None:
+    """Return when something was done, None for now. Raises Dropped."""
+    if given is None:
+        return None
+    try:
+        if is_number(given):
+            return stamped(datetime.fromtimestamp(given, UTC))
+        return stamped(datetime.fromisoformat(given))
+    except (TypeError, ValueError, OverflowError, OSError):
+        raise Dropped("created_at is not a date") from None
 
 
 def _logged(at: str, kind: str, payload: Record, body: Record) -> Record:

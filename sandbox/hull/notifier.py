@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import base64
-import json
-from copy import deepcopy
-from functools import lru_cache
+import random
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from dataclasses import replace
 
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
-
+from sandbox.hull.lines import Line, line_of
+from sandbox.hull.segments import Segments
+from sandbox.hull.signing import Signer
 from sandbox.hull.store import ACCOUNT, USER, Entity, Record, Store, shown
 
 Batch = tuple[dict[str, str], Record]
@@ -18,205 +18,217 @@ Batch = tuple[dict[str, str], Record]
 class Notifier:
     """Keeps what has still to be told, one line per entity, and makes notifications of it."""
 
-    def __init__(self, store: Store, configuration: Record, key_url: str) -> None:
-        self.store, self.configuration, self.key_url = store, configuration, key_url
-        self._pending: dict[str, Record] = {}
-        self._before: dict[str, Record] = {}
+    def __init__(
+        self, store: Store, segments: Segments, configuration: Record, key_url: str, connector: Callable[[], Record]
+    ) -> None:  # fmt: skip
+        self.store, self.segments, self.configuration, self.key_url = store, segments, configuration, key_url
+        self.connector = connector
+        self.signer = Signer()
+        self.duplicate_rate = self.reorder_rate = 0.0
         self.sent = 0
+        self._pending: OrderedDict[str, Line] = OrderedDict()
+        self._exports: OrderedDict[str, None] = OrderedDict()
+        self._notices: OrderedDict[tuple[str, str], Record] = OrderedDict()
+        self._late: deque[Record] = deque()
+        self._made = 0
 
     def state(self) -> Record:
-        """Return what has still to be told, and what was told before."""
-        return {"pending": self._pending, "before": self._before, "sent": self.sent}
+        """Return what has still to be told, and with which key."""
+        return {
+            "pending": self._pending, "exports": self._exports, "notices": self._notices, "late": self._late,
+            "sent": self.sent, "made": self._made, "key": self.signer.state(),
+        }  # fmt: skip
 
     def restore(self, state: Record) -> None:
-        self._pending, self._before, self.sent = state["pending"], state["before"], state["sent"]
+        self._pending, self._exports, self._notices = state["pending"], state["exports"], state["notices"]
+        self._late, self.sent, self._made = state["late"], state["sent"], state["made"]
+        self.signer.restore(state["key"])
 
     @property
     def pending(self) -> int:
-        return len(self._pending)
+        return len(self._pending) + len(self._exports) + len(self._notices) + len(self._late)
 
-    def changed(self, entity: Entity) -> None:
-        """Remember that an entity has to be told, with its segments evaluated anew."""
-        entered, left = self._evaluate(entity)
-        state = shown(entity)
-        before = self._before.get(entity.hull_id)
-        changes = {
-            name: [(before or {}).get(name), value]
-            for name, value in state.items()
-            if name != "indexed_at" and (before or {}).get(name) != value
-        }
-        if before is not None and not changes and not entered and not left:
+    # ── What has to be told ──────────────────────────────────────────────────────────────────────
+
+    def look(self) -> None:
+        """Look at everybody who changed, with their segments evaluated anew, and remember what has to be told."""
+        while self.store.dirty:
+            for hull_id in list(self.store.dirty):
+                self.store.dirty.pop(hull_id, None)
+                entity = self.store.entities.get(hull_id)
+                if entity:
+                    self._look_at(entity)
+
+    def forget_changes(self) -> None:
+        """Look at everybody who changed, and tell nobody."""
+        told = set(self._pending)
+        self.look()
+        for hull_id in [one for one in self._pending if one not in told]:
+            del self._pending[hull_id]
+
+    def _look_at(self, entity: Entity) -> None:
+        self.store.put_segments(entity, self.segments.of(entity))
+        line = line_of(entity)
+        self.store.dirty.pop(entity.hull_id, None)
+        entity.touched, entity.new_events = {}, []
+        if not line:
             return
-        entity.indexed_at = self.store.stamp()
-        self._before[entity.hull_id] = state
-        self._add(entity.hull_id, _line(before is None, changes, entered, left))
         if entity.kind == ACCOUNT:
-            self._tell_people(entity, changes)
+            self._tell_people(entity, line)
+        entity.indexed_at = self.store.stamp()
+        self._add(entity.hull_id, line)
 
-    def _tell_people(self, account: Entity, changes: Record) -> None:
+    def _tell_people(self, account: Entity, line: Line) -> None:
         """A change of an account is told to its people too."""
-        for user in self.store.of_kind(USER):
-            if user.account_id == account.hull_id and user.hull_id in self._before:
-                self._add(user.hull_id, _line(account_changes=changes))
+        if not line.changes:
+            return
+        for user in self.store.people_of(account.hull_id):
+            if user.indexed_at:
+                self._add(user.hull_id, Line(account_changes=dict(line.changes)))
 
-    def _add(self, hull_id: str, line: Record) -> None:
-        """Add what has to be told of an entity to what is waiting to be told of it."""
+    def _add(self, hull_id: str, line: Line) -> None:
         held = self._pending.get(hull_id)
-        self._pending[hull_id] = _joined(held, line) if held else line
+        self._pending[hull_id] = held.joined(line) if held else line
 
-    def _evaluate(self, entity: Entity) -> tuple[list[str], list[str]]:
-        now = [
-            segment["id"]
-            for segment in self.store.segments
-            if segment["kind"] == entity.kind and _fits(segment, entity)
-        ]
-        entered = [one for one in now if one not in entity.segment_ids]
-        left = [one for one in entity.segment_ids if one not in now]
-        entity.segment_ids = now
-        return entered, left
+    def notice(self, channel: str, key: str, message: Record | None = None) -> None:
+        """Have something told that is no user and no account. Of the same thing the last is told."""
+        self._notices[channel, key] = message or {}
+
+    def export(self, ids: list[str]) -> None:
+        """Have some entities told as an operator's export: without changes."""
+        self._exports.update(dict.fromkeys(ids))
 
     # ── Notifications ────────────────────────────────────────────────────────────────────────────
 
     def take(self, most: int = 50) -> list[Batch]:
         """Return the next notifications: one per channel, of at most so many messages. They count as sent."""
-        ids = [hull_id for hull_id in list(self._pending)[:most] if hull_id in self.store.entities]
-        lines = {hull_id: self._pending.pop(hull_id) for hull_id in list(self._pending)[:most]}
-        self.sent += len(ids)
-        batches = []
+        self.look()
+        late, self._late = self._late, deque()
+        on_time = [*self._take_notices(), *self._take_exports(most), *self._take_lines(most)]
+        bodies = [body for body in on_time if self._comes_now(body)]
+        if not late and not bodies:
+            late, self._late = self._late, deque()
+        return [self._signed(body) for body in (*bodies, *late)]
+
+    def _comes_now(self, body: Record) -> bool:
+        """Draw what happens to a notification: it may come twice, or be overtaken by later ones."""
+        self._made += 1
+        if not self.duplicate_rate and not self.reorder_rate:
+            return True
+        chance = random.Random(f"{self.store.seed}/notifications/{self._made}")
+        comes_twice, is_overtaken = (
+            chance.random() < self.duplicate_rate,
+            chance.random() < self.reorder_rate,
+        )
+        if comes_twice:
+            self._late.append(body)
+        if is_overtaken:
+            self._late.append(body | {"messages": list(reversed(body["messages"]))})
+        return not is_overtaken
+
+    def _signed(self, body: Record) -> Batch:
+        now = self.store.clock().timestamp()
+        return self.signer.headers(body["notification_id"], now, self.key_url), body
+
+    def _take_notices(self) -> list[Record]:
+        notices, self._notices = self._notices, OrderedDict()
+        self.sent += len(notices)
+        return [self._envelope(channel, [held or self.connector()]) for (channel, _), held in notices.items()]
+
+    def _take_exports(self, most: int) -> list[Record]:
+        entities = [
+            self.store.entities.get(self._exports.popitem(last=False)[0])
+            for _ in range(min(most, len(self._exports)))
+        ]
+        found = [(entity, Line()) for entity in entities if entity]
+        return self._shipments(found, is_export=True)
+
+    def _take_lines(self, most: int) -> list[Record]:
+        lines = [self._pending.popitem(last=False) for _ in range(min(most, len(self._pending)))]
+        found = [
+            (self.store.entities[hull_id], line) for hull_id, line in lines if hull_id in self.store.entities
+        ]
+        return self._shipments(found)
+
+    def _shipments(self, found: list[tuple[Entity, Line]], is_export: bool = False) -> list[Record]:
+        self.sent += len(found)
+        bodies = []
         for kind in (USER, ACCOUNT):
-            chosen = [
-                self.store.entities[hull_id] for hull_id in ids if self.store.entities[hull_id].kind == kind
-            ]
+            chosen = [(entity, line) for entity, line in found if entity.kind == kind]
             if chosen:
-                messages = [self._message(entity, lines[entity.hull_id]) for entity in chosen]
-                batches.append(self._notification(f"{kind}:update", messages))
-        return batches
+                messages = [self._message(entity, line, is_export) for entity, line in chosen]
+                retries = max(line.retries for _, line in chosen)
+                bodies.append(self._envelope(f"{kind}:update", messages, is_export, retries))
+        return bodies
 
     def put_back(self, batch: Batch) -> None:
-        """A notification that was not taken is told again."""
-        for message in batch[1]["messages"]:
-            kind, told = USER if message.get("user") else ACCOUNT, message["changes"]
-            segments = told["segments" if kind == USER else "account_segments"]
-            entered, left = ([one["id"] for one in segments[name]] for name in ("entered", "left"))
-            of_account = told.get(ACCOUNT, {}) if kind == USER else {}
-            line = _line(told["is_new"], told[kind], entered, left, of_account)
-            later = self._pending.pop(message[kind]["id"], None)
-            self._pending[message[kind]["id"]] = _joined(line, later) if later else line
+        """A notification that was not taken is told again, with what came since."""
+        body = batch[1]
+        channel, retries = body["channel"], body["kraken"]["retries"] + 1
+        kind = channel.partition(":")[0]
+        if kind not in (USER, ACCOUNT):
+            held = {} if kind == "ship" else body["messages"][0]
+            self._notices.setdefault((channel, body["messages"][0].get("id", "")), held)
+        elif body["is_export"]:
+            self.export([message[kind]["id"] for message in body["messages"]])
+        else:
+            for message in body["messages"]:
+                self._put_back(message[kind]["id"], replace(_line_again(kind, message), retries=retries))
 
-    def _message(self, entity: Entity, line: Record) -> Record:
-        changes: Record = {"is_new": line["is_new"], entity.kind: line["changes"]}
-        message: Record = {"message_id": self.store.new_id(), "changes": changes}
-        segments = {"entered": self._named(line["entered"]), "left": self._named(line["left"])}
+    def _put_back(self, hull_id: str, line: Line) -> None:
+        later = self._pending.pop(hull_id, None)
+        self._pending[hull_id] = line.joined(later) if later else line
+
+    # ── Bodies ───────────────────────────────────────────────────────────────────────────────────
+
+    def _message(self, entity: Entity, line: Line, is_export: bool) -> Record:
+        message: Record = {"message_id": self.store.new_id(), "changes": {}}
         if entity.kind == ACCOUNT:
-            changes["account_segments"] = segments
-            return (
-                message | {"account": deepcopy(shown(entity))} | self._segments_of(entity, "account_segment")
-            )
-        changes["segments"] = segments
-        if line.get("account_changes"):
-            changes["account"] = line["account_changes"]
-        account = self.store.entities.get(entity.account_id or "")
-        message |= {
-            "user": deepcopy(shown(entity)),
-            "account": deepcopy(shown(account)) if account else {},
-            "events": [],
-        }
-        message |= self._segments_of(entity, "segment")
-        return message | self._segments_of(account, "account_segment")
+            message |= {"account": shown(entity)} | self._segments_of(entity, "account_segment")
+        else:
+            account = self.store.get(ACCOUNT, entity.account_id)
+            events = [self.store.events[one] for one in line.events if one in self.store.events]
+            message |= {"user": shown(entity), "account": shown(account) if account else {}, "events": events}
+            message |= self._segments_of(entity, "segment") | self._segments_of(account, "account_segment")
+        if not is_export:
+            message["changes"] = self._changes(entity.kind, line)
+        return message
+
+    def _changes(self, kind: str, line: Line) -> Record:
+        segments = {"entered": self.segments.named(line.entered), "left": self.segments.named(line.left)}
+        changes: Record = {"is_new": line.is_new, kind: line.changes}
+        changes["segments" if kind == USER else "account_segments"] = segments
+        return changes | ({"account": line.account_changes} if line.account_changes else {})
 
     def _segments_of(self, entity: Entity | None, name: str) -> Record:
         ids = entity.segment_ids if entity else []
-        return {f"{name}s": self._named(ids), f"{name}_ids": list(ids)}
+        return {f"{name}s": self.segments.named(ids), f"{name}_ids": list(ids)}
 
-    def _named(self, ids: list[str]) -> list[Record]:
-        return [_public(segment) for segment in self.store.segments if segment["id"] in ids]
-
-    def _notification(self, channel: str, messages: list[Record]) -> Batch:
-        notification_id = self.store.new_id()
-        lists = {
-            kind: [_public(one) for one in self.store.segments if one["kind"] == kind]
-            for kind in (USER, ACCOUNT)
-        }
-        body = {
-            "notification_id": notification_id, "channel": channel, "configuration": dict(self.configuration),
-            "connector": {"id": self.configuration["id"], "private_settings": {}}, "segments": lists[USER],
-            "accounts_segments": lists[ACCOUNT], "is_export": False, "messages": messages,
-        }  # fmt: skip
-        return self._headers(notification_id), body
-
-    # ── Signature ────────────────────────────────────────────────────────────────────────────────
-
-    def _headers(self, notification_id: str) -> dict[str, str]:
-        issued = int(self.store.clock().timestamp())
-        claims = {"jti": notification_id, "iat": issued, "exp": issued + 300}
+    def _envelope(
+        self, channel: str, messages: list[Record], is_export: bool = False, retries: int = 0
+    ) -> Record:
+        flow = {"type": "next", "max-messages": 1000, "min-delay": 0, "max-delay": 0, "warning": None}
         return {
-            "Content-Type": "application/json",
-            "X-Hull-Smart-Notifier": "true",
-            "X-Hull-Smart-Notifier-Signature": self._signed(claims),
-            "X-Hull-Smart-Notifier-Signature-Version": "v1",
-            "X-Hull-Smart-Notifier-Signature-Public-Key-Url": self.key_url,
-        }
-
-    def _signed(self, claims: Record) -> str:
-        head = _encoded(json.dumps({"typ": "JWT", "alg": "RS256"}).encode())
-        text = f"{head}.{_encoded(json.dumps(claims).encode())}"
-        return f"{text}.{_encoded(self.key.sign(text.encode(), padding.PKCS1v15(), hashes.SHA256()))}"
-
-    @property
-    def key(self) -> rsa.RSAPrivateKey:
-        return _signing_key()
+            "notification_id": self.store.new_id(), "channel": channel, "configuration": dict(self.configuration),
+            "connector": self.connector(), "segments": self.segments.shown(USER),
+            "accounts_segments": self.segments.shown(ACCOUNT), "is_export": is_export,
+            "kraken": {
+                "retries": retries, "flow-control": flow, "checkpoints": {}, "estimated-optimal-shipment-size": 50,
+                "update-ids": [message["message_id"] for message in messages if "message_id" in message],
+            },
+            "messages": messages,
+        }  # fmt: skip
 
     def public_key(self) -> bytes:
         """Return the PEM that verifies the signatures."""
-        encoding, form = serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-        return self.key.public_key().public_bytes(encoding, form)
+        return self.signer.public_key()
 
 
-def _line(
-    is_new: bool = False, changes: Record | None = None, entered: list[str] | None = None,
-    left: list[str] | None = None, account_changes: Record | None = None,
-) -> Record:  # fmt: skip
-    """What is to be told of one entity."""
-    return {
-        "is_new": is_new, "changes": dict(changes or {}), "entered": list(entered or []), "left": list(left or []),
-        "account_changes": dict(account_changes or {}),
-    }  # fmt: skip
-
-
-def _joined(earlier: Record, later: Record) -> Record:
-    """Two lines as one: the values of before the first, and those of after the second."""
-    return {
-        "is_new": earlier["is_new"] or later["is_new"],
-        "changes": _spanned(earlier["changes"], later["changes"]),
-        "entered": [*earlier["entered"], *later["entered"]],
-        "left": [*earlier["left"], *later["left"]],
-        "account_changes": _spanned(earlier["account_changes"], later["account_changes"]),
-    }
-
-
-def _spanned(earlier: Record, later: Record) -> Record:
-    after = {
-        name: [earlier[name][0] if name in earlier else change[0], change[1]]
-        for name, change in later.items()
-    }
-    return {**earlier, **after}
-
-
-@lru_cache(maxsize=1)
-def _signing_key() -> rsa.RSAPrivateKey:
-    """Return the key of this process; making one takes a while."""
-    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
-
-
-def _fits(segment: Record, entity: Entity) -> bool:
-    predicate = segment["predicate"]
-    return bool(entity.attributes.get(predicate["attribute"]) == predicate["equals"])
-
-
-def _public(segment: Record) -> Record:
-    times = {"created_at": "2025-10-25T14:12:23Z", "updated_at": "2025-10-25T14:12:23Z"}
-    return {"id": segment["id"], "name": segment["name"], "type": f"{segment['kind']}s_segment"} | times
-
-
-def _encoded(data: bytes) -> str:
-    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+def _line_again(kind: str, message: Record) -> Line:
+    """Return what a message told, to be told again."""
+    told = message["changes"]
+    segments = told["segments" if kind == USER else "account_segments"]
+    entered, left = ([one["id"] for one in segments[name]] for name in ("entered", "left"))
+    of_account = told.get(ACCOUNT, {}) if kind == USER else {}
+    events = [event["event_id"] for event in message.get("events", ())]
+    return Line(told["is_new"], dict(told[kind]), dict(of_account), entered, left, events)
