@@ -8,7 +8,6 @@ from pathlib import Path
 from django.conf import settings
 from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 
@@ -189,13 +188,3 @@ def manifest(request: HttpRequest) -> HttpResponse:
 def show_file(request: HttpRequest, path: str, content_type: str) -> HttpResponse:
     """Answer one of the two files that Hull shows: the readme and the logo."""
     return HttpResponse((Path(settings.BASE_DIR) / path).read_bytes(), content_type=content_type)
-
-
-@door
-@answering("GET", "POST")
-def admin_panel(request: HttpRequest) -> HttpResponse:
-    """Lead from Hull's tab to the connector's page, where a person signs in."""
-    connector = connector_of(request, read_body(request))
-    response = HttpResponse(status=302)
-    response["Location"] = reverse("admin:sync_connector_change", args=[connector.pk])
-    return response

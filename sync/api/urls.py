@@ -2,7 +2,7 @@
 
 from django.urls import path, re_path
 
-from sync.api import batches, close, hull
+from sync.api import batches, close, hull, panel
 from sync.records import ObjectType
 from sync.services.options import NAMES
 
@@ -18,7 +18,7 @@ urlpatterns = [
     path("fetch-recent-leads", hull.fetch),
     path("trigger-leads-export", hull.fetch, {"full": True}),
     path("handle-leads-export", hull.acknowledge_export),
-    path("admin-panel", hull.admin_panel),
+    path("admin-panel", panel.show_panel),
     re_path(rf"^(?P<name>{'|'.join(NAMES)})$", hull.list_options),
     path("close/webhooks/<uuid:public_id>/", close.receive_webhook),
 ]

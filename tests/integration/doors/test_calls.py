@@ -136,7 +136,10 @@ def test_everything_that_the_manifest_names_is_answered(world: World) -> None:
     assert {world.browser.options(url).status_code for url in named} <= {204, 405}
     assert world.browser.get("/logo.png")["Content-Type"] == "image/png"
     assert b"Close Connector" in world.browser.get("/readme").content
-    assert "/admin/sync/connector/" in world.browser.get("/admin-panel" + QUERY)["Location"]
+    panel = world.browser.get("/admin-panel" + QUERY)
+    assert f"/admin/sync/connector/{world.connector.pk}/change/" in panel.content.decode()
+    assert "frame-ancestors https://*.hullapp.io" in panel["Content-Security-Policy"]
+    assert "X-Frame-Options" not in panel
 
 
 # ── Close's webhooks ─────────────────────────────────────────────────────────────────────────────
