@@ -238,6 +238,7 @@ class CloseSandbox:
         if refused:
             return refused
         self.bulk.tick(self.store.clock())
+        self.exports.tick(self.store.clock())
         status, value = self._routed(request, path, key)
         if isinstance(value, dict) and "Location" in value:
             headers["Location"] = value["Location"]

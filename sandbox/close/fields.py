@@ -133,13 +133,25 @@ class Fields:
             "description": body.get("description"), "editable_with_roles": body.get("editable_with_roles") or [],
             "is_shared": is_shared, "organization_id": self.store.organization_id, "created_by": actor.user_id,
             "updated_by": actor.user_id, "date_created": now, "date_updated": now,
-            "objects": shared_with if is_shared else [kind],
+            "objects": shared_with if is_shared else [kind], "required": bool(body.get("required")),
+            "custom_activity_type_id": body.get("custom_activity_type_id"),
         }  # fmt: skip
         if is_shared:
             field["associations"] = [_association(one) for one in shared_with]
+        self._join_activity(field)
         self.store.custom_fields[field["id"]] = field
         self._tell(field, "created", actor)
         return _shown(field)
+
+    def _join_activity(self, field: Record) -> None:
+        """A field of a custom activity belongs to one type. Raises Invalid for a type that is not there."""
+        type_id = field["custom_activity_type_id"]
+        if "activity" not in field["objects"] or type_id is None:
+            return
+        if not isinstance(type_id, str) or type_id not in self.store.activity_types:
+            raise Invalid({"custom_activity_type_id": "Object does not exist."})
+        held = self.store.activity_types[type_id]
+        self.store.activity_types[type_id] = held | {"fields": [*held["fields"], _shown(field)]}
 
     def _put(self, request: Request, actor: Actor, kind: str, field_id: str) -> Answer:
         field = self._field(kind, field_id)
@@ -257,5 +269,7 @@ def _errors(given: Record, whole: Record) -> dict[str, Any]:
 
 
 def _shown(field: Record) -> Record:
-    hidden = ("objects", "editable_with_roles") if field["is_shared"] else ("objects",)
+    hidden = {"objects"} | ({"editable_with_roles"} if field["is_shared"] else set())
+    if "activity" not in field["objects"]:
+        hidden |= {"required", "custom_activity_type_id"}
     return {name: value for name, value in field.items() if name not in hidden}

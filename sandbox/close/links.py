@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sandbox.close.events import EventLog
-from sandbox.close.reading import ONE, Answer, Routes, json_body, listed
+from sandbox.close.reading import ONE, Answer, Routes, chosen, json_body, listed
 from sandbox.close.records import Records, found
 from sandbox.close.settings import need_admin
 from sandbox.close.store import Actor, Record, Store
@@ -43,7 +43,7 @@ class Links:
         return 200, link
 
     def _get(self, request: Request, actor: Actor, close_id: str) -> Answer:
-        return 200, found(self.store.integration_links, close_id)
+        return 200, chosen(found(self.store.integration_links, close_id), request)
 
     def _update(self, request: Request, actor: Actor, close_id: str) -> Answer:
         need_admin(actor)
@@ -62,6 +62,7 @@ class Links:
 def _clean(body: Record) -> Record:
     clean: Record = {name: body[name] for name in ("name", "url", "type") if name in body}
     errors: dict[str, str] = {name: NOT_A_TEXT for name, value in clean.items() if not isinstance(value, str)}
+    errors |= {name: "This field is required." for name in ("name", "url") if clean.get(name) == ""}
     if "type" in clean and clean["type"] not in TYPES:
         errors["type"] = NOT_A_CHOICE
     if "url" in clean and "url" not in errors and not clean["url"].startswith(("http://", "https://")):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -15,7 +16,7 @@ class NotFound(Exception):  # noqa: N818 - it is an answer of Close
 
 
 # What else hangs on a lead: the table, the name of its events (None: it depends on the record).
-_CHILDREN = (("opportunities", "opportunity"), ("tasks", "task"), ("activities", None))
+_CHILDREN = (("opportunities", "opportunity"), ("tasks", None), ("activities", None))
 
 
 class Records:
@@ -27,6 +28,7 @@ class Records:
     def __init__(self, store: Store, log: EventLog) -> None:
         self.store, self.log = store, log
         self.noted: Callable[[str, str, Record, Actor], object] = lambda kind, lead_id, values, actor: None
+        self.shown_opportunity: Callable[[Record], Record] = dict
         self.watchers: list[Callable[[str, str, Record | None], None]] = []
 
     # ── Keeping: a record that changes is replaced, so that whoever holds the old version keeps it ──
@@ -76,7 +78,9 @@ class Records:
         shown["contact_ids"] = [contact["id"] for contact in contacts]
         if nested:
             shown["contacts"] = [self.shown_contact(contact) for contact in contacts]
-            shown["opportunities"] = [dict(one) for one in self.store.opportunities.of_lead(close_id)]
+            shown["opportunities"] = [
+                self.shown_opportunity(one) for one in self.store.opportunities.of_lead(close_id)
+            ]
             shown["tasks"] = [
                 dict(one) for one in self.store.tasks.of_lead(close_id) if not one.get("is_complete")
             ]
@@ -305,9 +309,11 @@ class Records:
 
 
 def event_kind(record: Record) -> str:
-    """Return the name that an activity has in the event log: `activity.note` for a Note."""
+    """Return the name that a task or an activity has in the event log: `task.lead`, `activity.note`."""
     plain = str(record.get("_type", ""))
-    return "activity." + "".join(f"_{one.lower()}" if one.isupper() else one for one in plain).lstrip("_")
+    if plain in ("lead", "outgoing_call"):
+        return f"task.{plain}"
+    return "activity." + re.sub(r"(?<=[a-z])(?=[A-Z])", "_", plain).lower()
 
 
 def rendered(template: str, record: Mapping[str, Any]) -> str:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Any
 
 from sandbox.close.events import EventLog
 from sandbox.close.reading import ONE, Answer, Routes, chosen, json_body, ordered, paged
 from sandbox.close.records import Records, found
 from sandbox.close.store import Actor, Record, Store
-from sandbox.close.times import in_bounds
+from sandbox.close.times import as_day, in_bounds
 from sandbox.close.validation import NO_SUCH_OBJECT, NOT_A_CHOICE, NOT_A_TEXT, Invalid
 from sandbox.http import Request
 
@@ -98,6 +97,10 @@ class Tasks:
         self.store.tasks.replace(close_id, after)
         action = "completed" if after["is_complete"] and not raw["is_complete"] else "updated"
         self.log.write(f"task.{raw['_type']}", action, after, raw["lead_id"], actor, before)
+        if action == "completed":
+            self.records.noted(
+                "TaskCompleted", raw["lead_id"], {"task_id": close_id, "task_text": raw["text"]}, actor
+            )
         return after
 
     def _delete(self, request: Request, actor: Actor, close_id: str) -> Answer:
@@ -120,15 +123,12 @@ class Tasks:
         }
         if errors:
             raise Invalid(errors)
-        return {name: body[name] for name in checks if name in body}
+        clean = {name: body[name] for name in checks if name in body}
+        return clean | ({"date": as_day(body["date"])} if "date" in body else {})
 
 
 def _day_problem(value: Any) -> str | None:
-    try:
-        date.fromisoformat(value[:10])
-    except (TypeError, ValueError):
-        return "Could not parse date"
-    return None
+    return None if as_day(value) else "Could not parse date"
 
 
 def _fits(row: Record, request: Request) -> bool:

@@ -28,3 +28,12 @@ def in_bounds(row: Record, request: Request, names: Iterable[str]) -> bool:
             if not value or not compare(moment(str(value)), limit):
                 return False
     return True
+
+
+def as_day(value: object) -> str | None:
+    """Return the day of a date or a time; None for what is neither."""
+    try:
+        found = moment(str(value)) if isinstance(value, str) else None
+    except (ValueError, OverflowError):
+        return None
+    return found.date().isoformat() if found else None

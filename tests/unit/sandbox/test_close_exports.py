@@ -100,6 +100,97 @@ def test_opportunities_are_exported_too(api: CloseApi, clock: Clock) -> None:
     assert [row["id"] for row in json.loads(gzip.decompress(answer.body))] == [made["id"]]
 
 
+def test_it_holds_what_there_was_when_it_was_asked_for(api: CloseApi, clock: Clock) -> None:
+    lead = api.lead(name="Then", contacts=[{"name": "Gob"}])
+    gone = api.lead(name="Gone")
+    sale = api.ok("POST", "/opportunity/", {"lead_id": lead["id"], "value": 5, "confidence": 100})
+    made = api.ok("POST", "/export/lead/", {"format": "json"})
+    api.ok("PUT", f"/lead/{lead['id']}/", {"name": "Now"})
+    api.ok("PUT", f"/opportunity/{sale['id']}/", {"value": 6})
+    api.ok("DELETE", f"/lead/{gone['id']}/")
+    clock.advance(seconds=3)
+
+    url = api.ok("GET", f"/export/{made['id']}/")["download_url"]
+    first, second = json.loads(gzip.decompress(fetched(api, url).body))
+    assert (first["name"], first["contacts"][0]["name"], second["name"]) == ("Then", "Gob", "Gone")
+    assert (first["opportunities"][0]["value"], first["opportunities"][0]["expected_value"]) == (5, 5)
+    assert fetched(api, url).body == fetched(api, url).body
+
+
+def test_each_kind_has_its_list(api: CloseApi, clock: Clock) -> None:
+    of_leads, of_sales = (api.ok("POST", f"/export/{kind}/", {})["id"] for kind in ("lead", "opportunity"))
+
+    def ids(path: str) -> list[str]:
+        return [one["id"] for one in api.ok("GET", path)["data"]]
+
+    assert ids("/export/") == [of_leads, of_sales]
+    assert (ids("/export/lead/"), ids("/export/opportunity/")) == ([of_leads], [of_sales])
+    assert api.ok("GET", f"/export/opportunity/{of_sales}/")["type"] == "opps"
+
+
+def test_who_listens_hears_how_far_it_is(api: CloseApi, clock: Clock) -> None:
+    made = api.ok("POST", "/export/lead/", {})
+    clock.advance(seconds=3)
+    api.close.exports.tick(clock())
+    api.close.exports.tick(clock())
+
+    told = [event for event in api.close.events if event["object_type"] == "export.lead"]
+    assert [event["action"] for event in told] == ["created", "updated", "completed"]
+    assert {event["object_id"] for event in told} == {made["id"]} and told[-1]["data"]["status"] == "done"
+
+
+@pytest.mark.parametrize(
+    ("params", "wanted"),
+    [({}, [1, 2, 3]), ({"status_type": "won"}, [3]), ({"status_type__in": ["active", "won"], "value_period": None}, [1, 2, 3]),
+     ({"value_period": "monthly"}, [2])],
+)  # fmt: skip
+def test_which_opportunities(api: CloseApi, clock: Clock, params: dict[str, Any], wanted: list[int]) -> None:
+    won = next(one["id"] for one in api.close.settings.stages() if one["type"] == "won")
+    for body in ({"value": 1}, {"value": 2, "value_period": "monthly"}, {"value": 3, "status_id": won}):
+        api.ok("POST", "/opportunity/", body)
+    answer = fetched(api, done(api, clock, "/export/opportunity/", params=params)["download_url"])
+
+    rows = json.loads(gzip.decompress(answer.body))
+    assert [row["value"] for row in rows] == wanted and all(row["status_label"] for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("date_format", "wanted"),
+    [("original", "2026-03-02 09:30:00.003000+00:00"), ("iso8601", "2026-03-02T09:30:00+00:00"), ("excel", "2026-03-02 09:30:00 AM")],
+)  # fmt: skip
+def test_how_a_csv_writes_times(api: CloseApi, clock: Clock, date_format: str, wanted: str) -> None:
+    api.close.insert_lead(
+        {"id": "lead_1", "status_id": None, "date_created": "2026-03-02T09:30:00.003000+00:00"}
+    )
+    asked: dict[str, Any] = {"format": "csv", "fields": ["date_created"], "date_format": date_format}
+    answer = fetched(api, done(api, clock, **asked)["download_url"])
+    assert gzip.decompress(answer.body).decode().splitlines() == ["date_created", wanted]
+    assert answer.headers["content-type"] == "text/csv"
+
+
+def test_asked_for_fields_that_are_not_there(api: CloseApi, clock: Clock) -> None:
+    field = api.close.create_custom_field("lead", "Tier")["id"]
+    api.lead(name="Acme", **{f"custom.{field}": "gold"})
+    api.lead(name="Bolt")
+
+    answer = fetched(api, done(api, clock, fields=["name", f"custom.{field}", "nothing"])["download_url"])
+    assert json.loads(gzip.decompress(answer.body)) == [
+        {"name": "Acme", f"custom.{field}": "gold"},
+        {"name": "Bolt"},
+    ]
+
+
+@pytest.mark.parametrize("kind", ["lead", "opportunity"])
+@pytest.mark.parametrize(
+    ("body", "name"),
+    [({"s_query": "x"}, "s_query"), ({"query": {}}, "query"), ({"params": []}, "params"), ({"sort": {}}, "sort"), ({"date_format": []}, "date_format"),
+     ({"results_limit": True}, "results_limit"), ({"fields": [5]}, "fields")],
+)  # fmt: skip
+def test_what_every_export_refuses(api: CloseApi, kind: str, body: dict[str, Any], name: str) -> None:
+    status, told = api.refused("POST", f"/export/{kind}/", body)
+    assert (status, list(told["field-errors"])) == (400, [name])
+
+
 @pytest.mark.parametrize(
     "body", [{"format": "xml"}, {"type": "people"}, {"results_limit": 0}, {"results_limit": "5"}, {"fields": "name"}, {"s_query": {"query": {"type": "x"}}}]
 )  # fmt: skip

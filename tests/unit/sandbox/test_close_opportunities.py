@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -32,7 +33,7 @@ def test_an_opportunity_has_what_close_computes(api: CloseApi) -> None:
     assert (made["annualized_value"], made["expected_value"], made["value_formatted"]) == (
         600_000,
         20_000,
-        "$500.00",
+        "$500 monthly",
     )
     assert api.ok("GET", f"/opportunity/{made['id']}/") == made
     assert [one["id"] for one in api.ok("GET", f"/lead/{lead['id']}/")["opportunities"]] == [made["id"]]
@@ -48,7 +49,7 @@ def test_a_status_fills_in_its_day_and_tells(api: CloseApi, kind: str, name: str
     made = api.ok("POST", "/opportunity/", {"lead_id": api.lead()["id"]})
     changed = api.ok("PUT", f"/opportunity/{made['id']}/", {"status_id": stage(api, kind)})
 
-    assert (changed[name], changed["status_type"]) == ("2026-03-02", kind)
+    assert (changed[name][:10], changed["status_type"]) == ("2026-03-02", kind)
     assert api.told()[-2:] == [("opportunity", "updated"), ("activity.opportunity_status_change", "created")]
     assert (
         api.ok("PUT", f"/opportunity/{made['id']}/", {"status_id": stage(api, "active"), name: None})[name]
@@ -93,6 +94,96 @@ def test_lists_filter_order_and_add_up(api: CloseApi, clock: Clock) -> None:
     assert api.refused("GET", "/opportunity/", _limit=251)[0] == 400
     assert api.refused("GET", "/opportunity/", date_created__gte="soon")[0] == 400
     assert api.refused("GET", "/opportunity/", _order_by="name")[0] == 400
+
+
+def test_the_sums_have_the_documented_names(api: CloseApi) -> None:
+    for value, period, confidence in (
+        (300_000, "one_time", 75),
+        (50_000, "annual", 75),
+        (5_000, "monthly", 50),
+    ):
+        api.ok("POST", "/opportunity/", {"value": value, "value_period": period, "confidence": confidence})
+
+    # the numbers of Close's own sample
+    assert {name: value for name, value in api.ok("GET", "/opportunity/").items() if name != "data"} == {
+        "has_more": False, "total_results": 3, "count_by_value_period": {"annual": 1, "monthly": 1, "one_time": 1},
+        "total_value_one_time": 300_000, "total_value_one_time_formatted": "$3,000",
+        "total_value_monthly": 5_000, "total_value_monthly_formatted": "$50",
+        "total_value_annual": 50_000, "total_value_annual_formatted": "$500",
+        "total_value_annualized": 410_000, "total_value_annualized_formatted": "$4,100",
+        "expected_value_one_time": 225_000, "expected_value_one_time_formatted": "$2,250",
+        "expected_value_monthly": 2_500, "expected_value_monthly_formatted": "$25",
+        "expected_value_annual": 37_500, "expected_value_annual_formatted": "$375",
+        "expected_value_annualized": 292_500, "expected_value_annualized_formatted": "$2,925",
+    }  # fmt: skip
+
+
+def test_a_list_of_none(api: CloseApi) -> None:
+    told = api.ok("GET", "/opportunity/", lead_id="lead_x")
+    assert (told["data"], told["total_results"], told["total_value_annualized"]) == ([], 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("order", "wanted"),
+    [("value", [None, 5, 30, 200]), ("-value", [200, 30, 5, None]), ("annualized_value", [None, 30, 5, 200]),
+     ("-confidence", [5, 30, 200, None]), ("user_name", [30, 200, 5, None])],
+)  # fmt: skip
+def test_numbers_are_ordered_as_numbers(api: CloseApi, order: str, wanted: list[int | None]) -> None:
+    for value, period, confidence in (
+        (30, "one_time", 9), (200, "annual", 8), (5, "monthly", 100), (None, "one_time", 0),
+    ):  # fmt: skip
+        body = {"value": value, "value_period": period, "confidence": confidence}
+        api.ok("POST", "/opportunity/", body)
+
+    assert [one["value"] for one in api.ok("GET", "/opportunity/", _order_by=order)["data"]] == wanted
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [("2026-02-28", "2026-02-28"), ("2026-02-28T23:30:00-02:00", "2026-03-01"), ("9999-12-31", "9999-12-31")],
+)
+def test_a_day_is_kept_as_a_day_and_can_be_filtered_by(api: CloseApi, given: str, wanted: str) -> None:
+    made = api.ok("POST", "/opportunity/", {"date_won": given})
+
+    assert made["date_won"] == wanted
+    assert [one["id"] for one in api.ok("GET", "/opportunity/", date_won__gt="2026-01-01")["data"]] == [
+        made["id"]
+    ]
+
+
+@pytest.mark.parametrize(("offset", "day"), [("-10", "2026-03-01"), ("14.5", "2026-03-02"), ("x", "2026-03-02"), ("14", "2026-03-02")])  # fmt: skip
+def test_today_is_the_callers_day(api: CloseApi, offset: str, day: str) -> None:
+    body = {"status_id": stage(api, "won")}
+    answer = api.send("POST", "/opportunity/", body, {"x-tz-offset": offset})
+    assert json.loads(answer.body)["date_won"] == day
+
+
+def test_a_day_won_stays_when_the_status_goes_back(api: CloseApi) -> None:
+    made = api.ok("POST", "/opportunity/", {"status_id": stage(api, "won")})
+    assert (
+        api.ok("PUT", f"/opportunity/{made['id']}/", {"status_id": stage(api, "active")})["date_won"]
+        == "2026-03-02"
+    )
+
+
+def test_a_note_is_plain_and_html(api: CloseApi) -> None:
+    made = api.ok("POST", "/opportunity/", {"note": "1 < 2"})
+    path = f"/opportunity/{made['id']}/"
+
+    assert made["note_html"] == "<body><p>1 &lt; 2</p></body>"
+    changed = api.ok("PUT", path, {"note_html": "<body><p>One</p><p>two &amp; three</p></body>", "note": "x"})
+    assert changed["note"] == "One\ntwo & three"
+    assert [api.ok("PUT", path, {"note": None})[name] for name in ("note", "note_html")] == ["", ""]
+
+
+def test_a_change_tells_what_was_before(api: CloseApi) -> None:
+    made = api.ok("POST", "/opportunity/", {"value": 1})
+    api.ok("PUT", f"/opportunity/{made['id']}/", {"value": 2})
+    api.ok("PUT", f"/opportunity/{made['id']}/", {"value": 2})
+
+    told = [event for event in api.close.events if event["object_type"] == "opportunity"]
+    assert [event["action"] for event in told] == ["created", "updated"]
+    assert (told[1]["changed_fields"], told[1]["previous_data"]["value"]) == (["date_updated", "value"], 1)
 
 
 def test_it_goes_with_its_lead_and_moves_in_a_merge(api: CloseApi) -> None:
