@@ -38,6 +38,8 @@ def logging_settings(level: str, log_format: str) -> dict[str, Any]:
             # Django's own handlers would print everything twice.
             "django": {"handlers": [], "propagate": True},
             "django.server": {"handlers": [], "propagate": True, "level": "WARNING"},
+            # Each record's story in Hull's own words is for log collectors; a terminal would drown in it.
+            "sync.services.recording": {"level": level if log_format == "json" else "ERROR"},
             # A line for each nudge says nothing: what a run did is in the database, and in its own line.
             "axes": {"level": "WARNING"},
             "celery.app.trace": {"level": "WARNING"},

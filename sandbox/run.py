@@ -18,10 +18,10 @@ from typing import Any
 from sandbox.close import CloseSandbox
 from sandbox.close.courier import start_courier as start_close_courier
 from sandbox.close.store import API_KEY
-from sandbox.delivery import start_notifier
 from sandbox.http import serve
 from sandbox.hull import HullSandbox
 from sandbox.hull.app import CONNECTOR_ID, ORGANIZATION, SECRET
+from sandbox.hull.courier import start_courier as start_hull_courier
 from sandbox.moods import parse_moods
 from sandbox.sample import load_sample
 
@@ -160,8 +160,8 @@ def _run_close(options: Options, pipe: Any) -> None:
 
 def _run_hull(options: Options, pipe: Any) -> None:
     _, hull = build(options.seed, options.data, options.identity)
-    hull.faults = parse_moods(options.faults, options.seed).faults
-    _serve(hull, options, pipe, start_notifier, "hull")
+    hull.set_moods(parse_moods(options.faults, options.seed))
+    _serve(hull, options, pipe, start_hull_courier, "hull")
 
 
 def _serve(

@@ -69,8 +69,8 @@ class Firehose:
     def _resolved(self, payload: Record, kind: str, create: bool) -> dict[str, Entity]:
         claims = {USER: payload.get("io.hull.asUser"), ACCOUNT: payload.get("io.hull.asAccount")}
         if payload.get("sub"):
-            named = claims[kind] if isinstance(claims[kind], dict) else {}
-            claims[kind] = {**named, "id": payload["sub"]}
+            named = claims[kind]
+            claims[kind] = {**(named if isinstance(named, dict) else {}), "id": payload["sub"]}
         return {
             one: resolve(self.store, one, held, create)
             for one, held in claims.items()
@@ -93,9 +93,7 @@ class Firehose:
         elif type == "track":
             self._track(subject, body)
         elif type == "alias":
-            resolve(
-                self.store, subject.kind, {"id": subject.hull_id, "anonymous_id": body["anonymous_id"]}
-            )
+            resolve(self.store, subject.kind, {"id": subject.hull_id, "anonymous_id": body["anonymous_id"]})
         elif type == "unalias":
             self.store.drop_anonymous_id(subject, body["anonymous_id"])
         else:

@@ -73,10 +73,10 @@ class Notifier:
         entity.touched, entity.new_events = {}, []
         if not line:
             return
-        if entity.kind == ACCOUNT:
-            self._tell_people(entity, line)
         entity.indexed_at = self.store.stamp()
         self._add(entity.hull_id, line)
+        if entity.kind == ACCOUNT:
+            self._tell_people(entity, line)
 
     def _tell_people(self, account: Entity, line: Line) -> None:
         """A change of an account is told to its people too."""

@@ -57,7 +57,7 @@ def start_run(
         started_at=now,
         dry_run=dry_run,
     )
-    _tell(connector, vocabulary.job_line(direction, "start", {"job": run.kind, "trigger": trigger}))
+    _tell(connector, vocabulary.job_line(direction, "start", {"job": str(run.kind), "trigger": str(trigger)}))
     return run
 
 
@@ -79,7 +79,7 @@ def finish_run(
     run.message, run.finished_at = message, now
     run.save()
     told = (
-        {"job": run.kind, "considered": run.considered}
+        {"job": str(run.kind), "considered": run.considered}
         | run.counters
         | ({"reason": message} if message else {})
     )

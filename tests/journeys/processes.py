@@ -23,8 +23,8 @@ from django.conf import settings
 from django.db import connection
 
 from sandbox import CloseSandbox, HullSandbox
-from sandbox.delivery import start_notifier
 from sandbox.http import serve
+from sandbox.hull.courier import start_courier
 from sync.models import Change, Lane, Run
 from tests.journeys.world import World
 
@@ -181,7 +181,7 @@ def remotes(site: str) -> Iterator[tuple[CloseSandbox, HullSandbox, int, int]]:
     servers = serve(close, 0), serve(hull, 0)
     hull.notifier.key_url = f"http://127.0.0.1:{servers[1].port}/_sandbox/public-key"
     hull.connected_to = f"{site}/smart-notifier"
-    ended = start_notifier(hull, servers[1].lock)
+    ended = start_courier(hull, servers[1].lock)
     try:
         yield close, hull, servers[0].port, servers[1].port
     finally:

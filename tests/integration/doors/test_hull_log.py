@@ -20,7 +20,7 @@ def told(caplog: pytest.LogCaptureFixture) -> list[tuple[str, dict[str, Any], di
 
 
 def test_a_record_that_goes_out_is_told_under_its_ids(world: World, caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.DEBUG):
+    with caplog.at_level(logging.DEBUG, logger="sync.services.recording"):
         world.tell_account(id="a1", name="Acme", domain="acme.com")
         world.tell_user({"id": "a1", "domain": "acme.com"}, id="u1", email="ann@acme.com", name="Ann")
         world.settle()
@@ -47,7 +47,7 @@ def test_a_record_that_goes_out_is_told_under_its_ids(world: World, caplog: pyte
 
 def test_a_skip_and_an_error_have_their_reason(world: World, caplog: pytest.LogCaptureFixture) -> None:
     world.close.fail_next("POST", "/lead/", "status:400", times=9)
-    with caplog.at_level(logging.DEBUG):
+    with caplog.at_level(logging.DEBUG, logger="sync.services.recording"):
         world.tell_account(False, id="a1", name="Acme", domain="acme.com")
         world.tell_account(id="a2", name="Bolt", domain="bolt.com")
         world.settle()
@@ -64,7 +64,7 @@ def levels(caplog: pytest.LogCaptureFixture) -> list[int]:
 
 def test_what_comes_in_is_told_as_incoming(world: World, caplog: pytest.LogCaptureFixture) -> None:
     world.close.rep_create_lead({"name": "Acme", "url": "https://acme.com", "contacts": [{"name": "Gob"}]})
-    with caplog.at_level(logging.DEBUG):
+    with caplog.at_level(logging.DEBUG, logger="sync.services.recording"):
         world.settle()
 
     assert {"incoming.account.success", "incoming.user.success"} <= {name for name, _, _ in told(caplog)}

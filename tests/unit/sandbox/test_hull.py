@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from sandbox import HullSandbox
-from sandbox.hull.firehose import MOST_ATTRIBUTES
+from sandbox.hull.attributes import MOST_ATTRIBUTES
 from tests.unit.sandbox.remotes import Clock, HullApi, token
 
 # ── The door ─────────────────────────────────────────────────────────────────────────────────────
@@ -105,7 +105,7 @@ def test_a_wrong_token_is_taken_dropped_and_noted(hull: HullApi, change: dict[st
     assert hull.fire(wrong, good).status == 204
 
     assert [one["name"] for one in hull.hull.accounts.values() if one.get("name")] == ["Other"]
-    assert len(hull.noted()) == 1 and hull.noted()[0].startswith("incoming.error")
+    assert len(hull.noted()) == 1 and hull.noted()[0].startswith("incoming.")
 
 
 @pytest.mark.parametrize(
@@ -259,7 +259,7 @@ def test_an_attribute_keeps_the_type_of_its_first_value(hull: HullApi) -> None:
 
     other = next(one for one in hull.hull.accounts.values() if one["domain"] == "other.com")
     assert ("tier" in other, other["size"], other["tags"]) == (False, 5.5, ["a"])
-    assert hull.noted() == ["incoming.attribute.error tier was str, is float"]
+    assert hull.noted() == [f"incoming.account.error tier tier was string, is number {other['id']}"]
 
 
 def test_too_large_and_too_many(hull: HullApi) -> None:
