@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
+import traceback
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -246,6 +247,9 @@ class _Connection(asyncio.Protocol):
         except Dropped:
             self.transport.close()
             return
+        except Exception as error:  # noqa: BLE001 - a fault of the sandbox is answered as one, and said
+            traceback.print_exc()
+            response = Response.of(500, {"error": f"The sandbox is at fault: {error!r}"})
         if response.delay:
             loop = asyncio.get_running_loop()
             loop.call_later(response.delay, self._finish, response, request.method, is_last)

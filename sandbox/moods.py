@@ -9,6 +9,7 @@ The text is a comma list of rules (see `faults.py`) and of these, with times suc
     event_lag=0s..60s       how late an event appears in the log; each one has its own
     webhooks=duplicate@0.1  one delivery in ten comes twice; `reorder@…`: comes after later ones
     notifications=…         the same for Hull
+    limits=off              Close counts no requests, for tools that only try inputs
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 _SPAN = re.compile(r"([+-]?\d+(?:\.\d+)?)(ms|s|m|h)")
 # How many standard deviations the worst answer of a hundred is from the middle one.
 _NINETY_NINTH = 2.326
-SETTINGS = ("latency", "skew", "search_lag", "event_lag", "webhooks", "notifications")
+SETTINGS = ("latency", "skew", "search_lag", "event_lag", "webhooks", "notifications", "limits")
 PRESETS = {
     "calm": "",
     "a slow afternoon": "latency=120ms..3s",
@@ -74,6 +75,7 @@ class Moods:
     event_lag: Spread = Spread()
     webhooks: Courier = field(default_factory=Courier)
     notifications: Courier = field(default_factory=Courier)
+    has_limits: bool = True
     answered: int = 0
 
     def delay(self) -> float:
@@ -111,11 +113,15 @@ def _set(moods: Moods, name: str, value: str, part: str) -> None:
             if kind not in ("duplicate", "reorder"):
                 raise ValueError
             setattr(getattr(moods, name), kind, min(float(share), 1.0))
+        elif name == "limits":
+            moods.has_limits = {"on": True, "off": False}[value]
         elif name in ("latency", "event_lag"):
             middle, _, worst = value.partition("..")
             setattr(moods, name, Spread(_seconds(middle), _seconds(worst or middle)))
         else:
             setattr(moods, name, timedelta(seconds=_seconds(value)))
+    except KeyError:
+        raise ValueError(f"{part!r} does not read as limits=on or limits=off") from None
     except ValueError:
         raise ValueError(f"{part!r} does not read as a time such as 80ms, 2s or 1s..30s") from None
 

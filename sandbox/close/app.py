@@ -63,7 +63,7 @@ class CloseSandbox:
         self.webhooks = Webhooks(self.store, self.log, self.moods.webhooks)
         self.limits = RateLimits(lambda: self.store.clock().timestamp(), rate_limits)
         self.records.noted = self.activities.note
-        self._api_key = api_key
+        self._api_key, self._counts_requests = api_key, rate_limits
         self.requests: list[Remembered] = []
         self.control = Control(self)
         self._routes = _Routes(self.parts())
@@ -98,6 +98,7 @@ class CloseSandbox:
         """Change the weather; it holds from the next request on."""
         self.moods = moods
         self.webhooks.courier = moods.webhooks
+        self.limits.enabled = self._counts_requests and moods.has_limits
         self.search.lag = LAG if moods.search_lag is None else moods.search_lag
 
     # ── What a test or a person sees and does ────────────────────────────────────────────────────

@@ -328,6 +328,8 @@ class HullSandbox:
     def _answer(self, request: Request) -> Response:
         headers, path = request.headers, request.path.rstrip("/")
         named = (headers.get("hull-app-id"), headers.get("hull-organization"))
+        if not all(named):
+            return problem(401, "Unauthorized")
         if named != (self.connector_id, self.organization):
             return problem(404, "Connector not found")
         is_firehose = path in FIREHOSE_PATHS

@@ -6,6 +6,7 @@ import csv
 import hashlib
 import hmac
 import io
+import re
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -50,7 +51,7 @@ class Jobs:
         """Order an extract. Raises ValueError and InvalidQuery for an order that cannot be carried out."""
         if not isinstance(body, dict):
             raise ValueError("the body is an object")
-        form, fields = body.get("format", "json"), body.get("fields") or []
+        form, fields = body.get("format", "json"), body.get("fields", [])
         if form not in FORMATS:
             raise ValueError(f"format is one of {', '.join(FORMATS)}")
         if not isinstance(fields, list) or not all(isinstance(one, str) for one in fields):
@@ -188,11 +189,7 @@ class Jobs:
 
 def address(value: Any) -> str:
     """Return the address of an http server. Raises ValueError for anything else."""
-    if (
-        not isinstance(value, str)
-        or not value.startswith(("http://", "https://"))
-        or any(map(str.isspace, value))
-    ):
+    if not isinstance(value, str) or not re.fullmatch(r"https?://[!-~]+", value):
         raise ValueError("url is an http or https address")
     return value
 

@@ -52,12 +52,40 @@ _TREE: Schema = {
     "required": ["tree"],
     "properties": {"tree": {"type": "array", "items": {"type": "object", "required": ["text"]}}},
 }
-_QUERY: Schema = {
+_VALUE: Schema = {"type": ["string", "number", "boolean"]}
+_LIMIT: Schema = {
     "type": "object",
+    "propertyNames": {"enum": ["gt", "gte", "lt", "lte"]},
+    "additionalProperties": {"type": "number"},
+}
+
+
+def _clause(name: str, body: Schema) -> Schema:
+    return {"type": "object", "required": [name], "properties": {name: body}, "additionalProperties": False}
+
+
+def _of_fields(schema: Schema) -> Schema:
+    return {"type": "object", "minProperties": 1, "additionalProperties": schema}
+
+
+_LEAVES: list[Schema] = [
+    _clause("match_all", _OBJECT), _clause("term", _of_fields(_VALUE)), _clause("terms", _of_fields({"type": "array", "items": _VALUE})),
+    _clause("range", _of_fields(_LIMIT)), _clause("prefix", _of_fields(_TEXT)),
+    _clause("exists", {"type": "object", "required": ["field"], "properties": {"field": _TEXT}}),
+]  # fmt: skip
+_BOOL: Schema = {
+    "type": "object",
+    "properties": {
+        name: {"type": "array", "items": {"anyOf": _LEAVES}}
+        for name in ("filter", "must", "must_not", "should")
+    },
+    "additionalProperties": False,
+}
+_QUERY: Schema = {
+    "anyOf": [*_LEAVES, _clause("bool", _BOOL)],
     "examples": [
         {"bool": {"filter": [{"term": {"domain.exact": "acme.com"}}, {"exists": {"field": "indexed_at"}}]}},
         {"terms": {"segment_ids": ["59f09bc7f9c5a94af600076d"]}},
-        {"range": {"indexed_at": {"gte": "2026-03-02T09:30:00Z"}}},
         {"match_all": {}},
     ],
 }
@@ -78,7 +106,7 @@ _FOUND: Schema = {
         "data": {"type": "array", "items": _OBJECT, "maxItems": MOST_PER_PAGE},
     },
 }
-_URL: Schema = {"type": "string", "pattern": r"^https?://[^\s]+$"}
+_URL: Schema = {"type": "string", "pattern": "^https?://[!-~]+$"}
 _EXTRACT: Schema = {
     "type": "object",
     "required": ["url"],
@@ -88,9 +116,8 @@ _IMPORT: Schema = {
     "type": "object",
     "required": ["url", "schedule_at"],
     "properties": {
-        "url": _URL, "format": {"const": "json"}, "schedule_at": {"type": "string", "format": "date-time"}, "notify": {"type": "boolean"},
-        "emit_event": {"type": "boolean"}, "overwrite": {"type": "boolean"}, "name": _TEXT, "import_id": _TEXT,
-        "part_number": {"type": "integer"}, "size": {"type": "integer"},
+        "url": _URL, "format": {"const": "json"}, "schedule_at": {"type": "string", "format": "date-time"}, "notify": {}, "emit_event": {},
+        "overwrite": {}, "name": {}, "import_id": {}, "part_number": {}, "size": {}, "stats": {},
     },
 }  # fmt: skip
 _JOB: Schema = {
@@ -99,29 +126,21 @@ _JOB: Schema = {
     "properties": {"id": _TEXT, "status": {"enum": ["scheduled", "done", "failed"]}, "type": {"enum": ["extract", "import"]}},
 }  # fmt: skip
 _MESSAGE: Schema = {
-    "type": "object",
-    "required": ["type", "body", "headers"],
-    "properties": {
-        "type": {"enum": ["traits", "track", "alias", "unalias", "incinerate"]}, "body": _OBJECT, "requestId": _TEXT,
-        "timestamp": _TEXT, "context": _OBJECT,
-        "headers": {"type": "object", "required": ["Hull-Access-Token"], "properties": {"Hull-Access-Token": _TEXT}},
-    },
-}  # fmt: skip
+    "description": "Not looked at before it is taken. A type of traits, track, alias, unalias or incinerate; a body; a token of its own.",
+    "examples": [{"type": "traits", "body": {"name": "Acme"}, "headers": {"Hull-Access-Token": "a.b.c"}}],
+}
 _BATCH: Schema = {
     "type": "object",
     "required": ["batch"],
-    "properties": {
-        "batch": {"type": "array", "items": _MESSAGE, "maxItems": 50},
-        "timestamp": _TEXT,
-        "sentAt": _TEXT,
-    },
+    "properties": {"batch": {"type": "array", "items": _MESSAGE}, "timestamp": {}, "sentAt": {}},
+    "description": "At most 50 messages; more are refused with 413.",
 }
 
 
 def paths() -> Schema:
-    """Return the path items of the REST API and of the firehose."""
+    """Return the path items of the REST API and of the firehose, which answers under `/` too."""
     rest = {f"/api/v1{path}": item for path, item in _rest().items()}
-    return rest | {path: {"post": _firehose()} for path in ("/firehose", "/api/v1/firehose", "/")}
+    return rest | {path: {"post": _firehose()} for path in ("/firehose", "/api/v1/firehose")}
 
 
 def description() -> Schema:
@@ -191,7 +210,7 @@ def _operation(
 
 
 def _body(schema: Schema) -> Schema:
-    return {"required": True, "content": {"application/json": {"schema": schema}}}
+    return {"required": bool(schema.get("required")), "content": {"application/json": {"schema": schema}}}
 
 
 def _problems(*statuses: str) -> Schema:

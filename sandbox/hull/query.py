@@ -220,14 +220,21 @@ _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
 
 
 def _prefix(name: str, wanted: Any, read: Read) -> Test:
-    start = str(_term_value(wanted)).lower()
+    start = _pattern(wanted).lower()
     return lambda one: str(read(one, name) or "").lower().startswith(start)
 
 
 def _wildcard(name: str, wanted: Any, read: Read) -> Test:
-    parts = (re.escape(part) for part in str(_term_value(wanted)).split("*"))
+    parts = (re.escape(part) for part in _pattern(wanted).split("*"))
     pattern = re.compile(".*".join(parts).replace("\\?", "."), re.IGNORECASE | re.DOTALL)
     return lambda one: bool(pattern.fullmatch(str(read(one, name) or "")))
+
+
+def _pattern(wanted: Any) -> str:
+    text = _term_value(wanted)
+    if not isinstance(text, str):
+        raise InvalidQuery("a beginning or a pattern is a text")
+    return text
 
 
 _ON_FIELDS: dict[str, Callable[[str, Any, Read], Test]] = {

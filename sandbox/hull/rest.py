@@ -11,6 +11,7 @@ from sandbox.hull.attributes import known_types
 from sandbox.hull.query import MOST_PER_PAGE, InvalidQuery, row
 from sandbox.hull.segments import described
 from sandbox.hull.store import ACCOUNT, USER, Record, shown_name
+from sandbox.hull.tokens import is_number
 
 if TYPE_CHECKING:
     from sandbox.hull.app import HullSandbox
@@ -163,9 +164,9 @@ def _whole(body: Record, name: str, default: int) -> int:
     value = body.get(name)
     if value is None:
         return default
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+    if not is_number(value) or value < 1 or value % 1:
         raise ValueError(f"{name} is a whole number from 1")
-    return value
+    return int(value)
 
 
 def json_object(request: Request) -> Record:

@@ -150,6 +150,23 @@ def test_a_head_and_an_empty_answer_have_no_body() -> None:
     assert (gone.status_code, gone.content) == (204, b"")
 
 
+def test_a_fault_of_the_sandbox_is_answered_as_one(capsys: pytest.CaptureFixture[str]) -> None:
+    class Broken:
+        def handle(self, request: Request) -> Response:
+            raise KeyError("something")
+
+    server = serve(Broken(), 0)
+    try:
+        answer = requests.get(f"http://127.0.0.1:{server.port}/", timeout=10)
+    finally:
+        server.stop()
+    assert (answer.status_code, answer.json()) == (
+        500,
+        {"error": "The sandbox is at fault: KeyError('something')"},
+    )
+    assert "Traceback" in capsys.readouterr().err
+
+
 def test_a_taken_port_is_said_at_once(server: Server) -> None:
     with pytest.raises(OSError, match="in use"):
         serve(server.app, server.port)
