@@ -33,7 +33,7 @@ class Search:
 
     def find(self, kind: str, query: Any, sort: Any = None) -> list[Entity]:
         """Return all entities that a query finds, in the wanted order. Raises InvalidQuery."""
-        test = compiled(query, entity_value)
+        test = compiled(query, self._value)
         for part in _listed(sort):
             _sort_part(part)
         key = (kind, repr((query, sort)))
@@ -41,9 +41,16 @@ class Search:
         if held and held[0] == self.store.version:
             return held[1]
         found: list[Entity] = [one for one in self._candidates(kind, query) if test(one)]
-        found = in_order(found, sort, entity_value)
+        found = in_order(found, sort, self._value)
         self._held = dict(list(self._held.items())[-_REMEMBERED:]) | {key: (self.store.version, found)}
         return found
+
+    def _value(self, entity: Entity, name: str) -> Any:
+        """Return the value of a field; a user is also asked for his account's."""
+        if name.startswith("account.") and name != "account.id":
+            account = self.store.entities.get(entity.account_id or "")
+            return entity_value(account, name.removeprefix("account.")) if account else None
+        return entity_value(entity, name)
 
     def _candidates(self, kind: str, query: Any) -> Iterable[Entity]:
         """Return those who may fit: one, if the query names an identifier, else all."""

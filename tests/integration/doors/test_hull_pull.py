@@ -175,3 +175,29 @@ def test_segments_and_attributes_are_read_once_a_day(world: World, hull: Searche
     world.clock.advance(hours=25)
     hull_pull.refresh_old_schema(world.connector, clock=world.clock)
     assert AttributeRow.objects.count() == 3
+
+
+def test_hulls_own_search_brings_accounts_and_their_people(world: World) -> None:
+    world.hull.add_segment("account", SEGMENT, "Prospects", {"attribute": "is_prospect", "equals": True})
+    for number in range(60):
+        world.hull.add_account(
+            {
+                "id": f"{number:024x}",
+                "name": f"Company {number}",
+                "domain": f"c{number}.com",
+                "is_prospect": number < 55,
+            }
+        )
+    world.hull.add_user({"id": f"{99:024x}", "email": "ann@c1.com", "name": "Ann"}, f"{1:024x}")
+    Connector.objects.filter(pk=world.connector.pk).update(asks_hull=True)
+    world.connector.refresh_from_db()
+
+    assert pull(world) == 56  # nothing was told: Hull's notifications never came
+    world.drain()
+    assert len(world.close.leads) == 55
+    (ann,) = world.close.contacts.values()
+    assert world.close.leads[ann["lead_id"]]["name"] == "Company 1"
+    world.hull.set_account(f"{2:024x}", {"name": "Renamed"})
+    pull(world)
+    world.drain()
+    assert sum(lead["name"] == "Renamed" for lead in world.close.leads.values()) == 1
