@@ -14,7 +14,7 @@ REDIS_URL ?= redis://127.0.0.1:6379/14
 PRODUCTION := DEBUG=false PUBLIC_URL=https://connector.example.com SECRET_KEY=checked-only-$(shell printf '%064d' 0)abcdef \
 	FIELD_ENCRYPTION_KEYS=Y2hlY2tlZC1vbmx5LWNoZWNrZWQtb25seS1jaGVja2U=
 
-.PHONY: help setup demo run test test-postgres test-processes bench-sandbox bench-notifications check format lock screenshots differences clean
+.PHONY: help setup demo run test test-postgres test-processes interop bench-sandbox bench-notifications check format lock screenshots differences clean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -69,6 +69,10 @@ lock: ## Pin the newest packages with hashes (needs uv)
 		--custom-compile-command "make lock" -o requirements.txt pyproject.toml
 	@$(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
 		--custom-compile-command "make lock" --group dev -o requirements-dev.txt pyproject.toml
+
+interop: setup ## Run clients that other people wrote for Close and Hull against the sandbox and the product
+	@$(PY) tests/interop/environments.py
+	@$(PY) -m pytest tests/interop $(ARGS)
 
 bench-sandbox: setup ## Measure how fast the sandbox answers (LEADS=100000 for the full size)
 	@$(PY) bench/sandbox.py

@@ -290,7 +290,8 @@ class Settings:
     def _delete_pipeline(self, request: Request, actor: Actor, close_id: str) -> Answer:
         need_admin(actor)
         pipeline = self._pipeline(close_id)
-        if any(one["pipeline_id"] == close_id for one in self.store.opportunities.values()):
+        stages = {stage["id"] for stage in pipeline["statuses"]}
+        if any(one["status_id"] in stages for one in self.store.opportunities.values()):
             raise Invalid(text="This pipeline is used by opportunities.")
         self.store.pipelines.remove(pipeline)
         return 200, {}

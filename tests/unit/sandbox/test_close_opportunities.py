@@ -338,3 +338,12 @@ def test_what_a_link_refuses(api: CloseApi, body: dict[str, Any], name: str) -> 
 def test_an_unknown_custom_field_is_refused(api: CloseApi) -> None:
     told = fields({"custom.cf_x": "Custom field does not exist."})
     assert api.refused("POST", "/opportunity/", {"lead_id": api.lead()["id"], "custom.cf_x": "x"}) == told
+
+
+def test_a_pipeline_in_use_stays(api: CloseApi) -> None:
+    (pipeline,) = api.ok("GET", "/pipeline/")["data"]
+    made = api.ok("POST", "/opportunity/", {"lead_id": api.lead()["id"]})
+
+    assert api.refused("DELETE", f"/pipeline/{pipeline['id']}/")[0] == 400
+    api.ok("DELETE", f"/opportunity/{made['id']}/")
+    assert api.ok("DELETE", f"/pipeline/{pipeline['id']}/") == {}
