@@ -72,7 +72,7 @@ lock: ## Pin the newest packages with hashes (needs uv)
 
 interop: setup ## Run clients that other people wrote for Close and Hull against the sandbox and the product
 	@$(PY) tests/interop/environments.py
-	@$(PY) -m pytest tests/interop $(ARGS)
+	@$(PY) -m pytest tests/interop tests/vectors tests/integration/doors/test_notifications.py $(ARGS)
 
 bench-sandbox: setup ## Measure how fast the sandbox answers (LEADS=100000 for the full size)
 	@$(PY) bench/sandbox.py

@@ -52,7 +52,9 @@ class Batch(models.Model):
 
     class Meta:
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["connector", "url_digest"], name="batch_once"),
+            models.UniqueConstraint(
+                fields=["connector", "url_digest"], condition=models.Q(state="READING"), name="batch_once"
+            ),
         ]
         indexes: ClassVar = [models.Index(fields=["connector", "-received_at"], name="batch_recent")]
         verbose_name_plural = "batches"

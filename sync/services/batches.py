@@ -31,10 +31,11 @@ PROBLEMS_SHOWN = 20
 
 
 def accept(connector: Connector, call: ExtractCall, segment_id: str, *, now: datetime) -> Batch:
-    """Remember an extract durably. The same one asked for twice is read once."""
+    """Remember an extract durably. One that is being read already is not begun again."""
     batch, _ = Batch.objects.get_or_create(
         connector=connector,
         url_digest=hashlib.sha256(call.url.encode()).hexdigest(),
+        state=Batch.State.READING,
         defaults={
             "object_type": call.object_type, "format": call.format, "url": call.url, "segment_id": segment_id[:120],
             "host": (urlsplit(call.url).hostname or "")[:250], "received_at": now, "not_before": now,

@@ -226,6 +226,50 @@ def test_nothing_was_made_twice(remotes: Remotes, user_told: Any) -> None:
     assert sorted(one["name"] for one in held["contacts"].values()) == ["Ada Lovelace", "Kay"]
 
 
+def test_the_connector_is_installed_from_its_manifest(minihull: MiniHull, site: str) -> None:
+    answer = minihull.tell("install", connector=CONNECTOR, url=site)
+    manifest = answer["manifest"]
+
+    assert (answer["status"], answer["body"]["flow_control"]["type"]) == (200, "next"), answer
+    names = {setting["name"] for setting in manifest["private_settings"]}
+    assert names >= {"api_key", "synchronized_account_segments", "lead_status", "lead_attributes_outbound", "contact_attributes_inbound"}  # fmt: skip
+    assert {"batch", "batch-accounts"} <= set(manifest["tags"])
+
+
+def test_every_call_that_the_manifest_announces_is_answered(minihull: MiniHull, site: str) -> None:
+    manifest = minihull.tell("install", connector=CONNECTOR, url=site)["manifest"]
+    for call in (*manifest["schedules"], *manifest["statuses"]):
+        answer = minihull.tell("schedule", connector=CONNECTOR, url=f"{site}{call['url']}")
+        assert answer["status"] == 200, (call, answer)
+    told = [one["body"] for one in minihull.tell("recorded") if one["method"] == "PUT"]
+    assert told and told[-1]["status"] in ("ok", "warning"), told
+
+
+@pytest.mark.parametrize(
+    ("path", "kind", "row", "name"),
+    [
+        ("/batch-accounts", "account_report", {"id": "5a0000000000000000000009", "name": "Pushed", "domain": "pushed.example"}, "Pushed"),
+        ("/batch", "user_report", {"id": "5b0000000000000000000009", "name": "Pat Pushed", "email": "pat@acme.example", "account": ACCOUNT}, "Pat Pushed"),
+    ],
+)  # fmt: skip
+def test_what_an_operator_pushes_goes_to_close_whatever_the_whitelist_says(
+    minihull: MiniHull,
+    remotes: Remotes,
+    site: str,
+    user_told: Any,
+    path: str,
+    kind: str,
+    row: dict[str, Any],
+    name: str,
+) -> None:
+    query = f"?ship={CONNECTOR_ID}&organization={ORGANIZATION}&secret={SECRET}"
+    answer = minihull.tell("batch", url=f"{site}{path}{query}", rows=[row], port=minihull.port, kind=kind)
+
+    assert answer == {"status": 200, "text": "ok"}
+    held = "leads" if kind == "account_report" else "contacts"
+    assert wait_for("the pushed record", lambda: _named(remotes.in_close()[held], name))
+
+
 def _named(records: dict[str, Any], name: str) -> Any:
     return next((one for one in records.values() if one["name"] == name), None)
 

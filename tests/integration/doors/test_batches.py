@@ -128,7 +128,7 @@ def test_the_same_push_twice_sends_nothing_twice(world: World) -> None:
     world.settle()
     before = world.close.snapshot()
 
-    pushed(world, url=URL.replace("abc", "def"))
+    pushed(world)
     batch = Batch.objects.latest("pk")
     batches.read(batch, lambda url: [lines(ACCOUNTS)], clock=world.clock, jitter=lambda: 0.0)
     world.settle()

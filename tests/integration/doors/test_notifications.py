@@ -234,6 +234,14 @@ def test_a_signature_that_does_not_verify_is_refused_even_with_the_right_secret(
     assert not Change.objects.exists()
 
 
+def test_an_expired_signature_is_refused(world: World) -> None:
+    headers, body = signed(world)
+    world.clock.advance(hours=1)
+
+    answer = post(world, body, **headers)
+    assert answer.status_code == 400 and "expired" in answer.json()["error"]["message"]
+
+
 def test_another_notifications_signature_is_refused(world: World) -> None:
     headers, body = signed(world)
 

@@ -1,4 +1,4 @@
-// Hull's own miniature platform. Takes one JSON command a line, answers one JSON line: start, notify, schedule, recorded, stop.
+// Hull's own miniature platform. Takes one JSON command a line, answers one JSON line: start, install, notify, schedule, batch, recorded, stop.
 
 const readline = require("readline");
 const MiniHull = require("minihull");
@@ -12,6 +12,18 @@ const commands = {
     hull.stubAccountsSegments(accountsSegments);
     await hull.listen(port);
     return { port };
+  },
+  async install({ connector, url }) {
+    const manifest = (await hull.get(`${url}/manifest.json`)).body;
+    const answer = await hull.smartNotifyConnector(
+      { ...connector, manifest }, `${url}${manifest.subscriptions[0].url}`, "ship:update", [{ ...connector, manifest }],
+    );
+    return { manifest, status: answer.status, body: answer.body };
+  },
+  async batch({ url, rows, port, kind }) {
+    hull.stubBatch(rows);
+    const answer = await hull.post(url).send({ url: `http://localhost:${port}/_batch`, format: "json", object_type: kind });
+    return { status: answer.status, text: answer.text };
   },
   async notify({ connector, url, channel, messages, segments }) {
     const answer = await hull.smartNotifyConnector(connector, url, channel, messages, segments);
