@@ -50,10 +50,6 @@ test-processes: setup ## Run the journeys with web, worker and scheduler as proc
 	then WORLD=processes TEST_BROKER_URL="$(REDIS_URL)" DATABASE_URL="$(POSTGRES_URL)" $(PY) -m pytest tests/journeys $(ARGS); \
 	else echo "Not run on this machine: no Redis at $(REDIS_URL), so no journeys with real processes."; fi
 
-interop: setup ## Run software that others wrote for Close and Hull against the sandbox
-	@$(PY) tests/interop/environments.py
-	@$(PY) -m pytest -n 2 --dist loadfile tests/interop $(ARGS)
-
 check: setup ## Check format, lint, types, migrations and the deployment settings
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/ruff check .
@@ -72,7 +68,7 @@ lock: ## Pin the newest packages with hashes (needs uv)
 
 interop: setup ## Run clients that other people wrote for Close and Hull against the sandbox and the product
 	@$(PY) tests/interop/environments.py
-	@$(PY) -m pytest tests/interop tests/vectors tests/integration/doors/test_notifications.py $(ARGS)
+	@$(PY) -m pytest -n 2 --dist loadfile tests/interop tests/vectors tests/integration/doors/test_notifications.py $(ARGS)
 
 bench-sandbox: setup ## Measure how fast the sandbox answers (LEADS=100000 for the full size)
 	@$(PY) bench/sandbox.py

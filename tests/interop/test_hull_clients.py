@@ -103,7 +103,7 @@ def test_the_sdk_takes_and_verifies_notifications(remotes: Remotes, driven: Any)
         [f"account/{account['id']}", {"name": "Renamed"}],
         [f"user/{user['id']}", {"title": "Promoted"}],
     ]
-    given = remotes.hull_login | {"hull": remotes.hull, "changes": changes, "ids": [account["id"], user["id"]], "seconds": 60}  # fmt: skip
+    given = remotes.hull_login | {"hull": remotes.hull, "changes": changes, "wanted": [[account["id"], "Renamed"], [user["id"], "Promoted"]], "seconds": 60}  # fmt: skip
     got = driven("hull", "receive_with_hull.js", given)
     messages = [
         message | {"channel": one["channel"]} for one in got["notifications"] for message in one["messages"]

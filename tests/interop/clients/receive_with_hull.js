@@ -40,8 +40,15 @@ const server = app.listen(0, "127.0.0.1", async () => {
     await fetch(`${given.hull}/_sandbox/${path}`, { method: "POST", body: JSON.stringify(change), headers: { "Content-Type": "application/json" } });
   }
   const deadline = Date.now() + 1000 * given.seconds;
-  const isThere = (id) => got.notifications.some((one) => one.messages.some((message) => (message.user || message.account || {}).id === id));
-  while (Date.now() < deadline && !given.ids.every(isThere)) {
+  // A notification of how it was before may be on its way: only the one that holds the change will do.
+  const isThere = ([id, value]) =>
+    got.notifications.some((one) =>
+      one.messages.some((message) => {
+        const entity = message.user || message.account || {};
+        return entity.id === id && Object.values(entity).includes(value);
+      }),
+    );
+  while (Date.now() < deadline && !given.wanted.every(isThere)) {
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
   process.stdout.write(JSON.stringify(got), () => process.exit(0));
