@@ -128,7 +128,9 @@ class Server:
         return self
 
     def stop(self) -> None:
-        """Close the port and every connection."""
+        """Close the port and every connection. Stopping twice is stopping once."""
+        if self._loop.is_closed():
+            return
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10)
 

@@ -140,8 +140,12 @@ def stream(
 
 
 def _peer(response: requests.Response) -> str:
+    """Return the IP address that answers. A server that will close the line leaves its socket to the answer alone."""
     connection = getattr(response.raw, "connection", None) or getattr(response.raw, "_connection", None)
     line = getattr(connection, "sock", None)
+    if line is None:
+        reader = getattr(getattr(response.raw, "_fp", None), "fp", None)
+        line = getattr(getattr(reader, "raw", None), "_sock", None)
     return str(line.getpeername()[0]) if line else ""
 
 
