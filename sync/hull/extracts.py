@@ -12,8 +12,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
+from sync.hull.addresses import is_on
 from sync.hull.errors import MalformedNotification
 from sync.hull.parsing import Message, parse_export_line, text
 from sync.records import ObjectType
@@ -26,7 +26,6 @@ LONGEST_LINE = 8 * 1024 * 1024
 _TYPES = {"user_report": ObjectType.CONTACT, "account_report": ObjectType.LEAD}
 # Hull itself, and the stores from which it has its extracts fetched.
 _HOSTS = re.compile(r"([a-z0-9-]+\.)*(hullapp\.io|hull\.io|amazonaws\.com|storage\.googleapis\.com)")
-_LOOPBACK = ("127.0.0.1", "::1", "localhost")
 _LISTS = ("segment_ids", "anonymous_ids", "account_segment_ids")
 
 
@@ -73,16 +72,7 @@ def parse_extract_call(body: bytes, default: ObjectType) -> ExtractCall:
 
 def is_extract_url(url: str, allow_loopback: bool) -> bool:
     """Return whether an extract may be fetched from a URL: https on Hull's hosts or those of its stores."""
-    try:
-        parts = urlsplit(url)
-        host, _ = (parts.hostname or "").rstrip("."), parts.port
-    except ValueError:
-        return False
-    if parts.username or parts.password:
-        return False
-    if allow_loopback and host in _LOOPBACK:
-        return parts.scheme in ("http", "https")
-    return parts.scheme == "https" and bool(_HOSTS.fullmatch(host))
+    return is_on(_HOSTS, url, allow_loopback)
 
 
 def is_public_address(address: str) -> bool:

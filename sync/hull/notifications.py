@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlsplit
 
 from sync.errors import SyncError, TransientError
+from sync.hull.addresses import is_on
 from sync.hull.errors import InvalidSignature, InvalidToken, MalformedNotification
 from sync.hull.parsing import Message, parse_message, parse_segments, text
 from sync.hull.tokens import Credentials, verify_rs256
@@ -232,13 +232,4 @@ def _check_token(token: str, public_key: str, notification_id: str | None, now: 
 
 def is_hull_key_url(url: str, allow_loopback: bool) -> bool:
     """Return whether a public key may be fetched from a URL: https on Hull's hosts, or this machine if allowed."""
-    try:
-        parts = urlsplit(url)
-        host, _ = (parts.hostname or "").rstrip("."), parts.port
-    except ValueError:
-        return False
-    if parts.username or parts.password:
-        return False
-    if allow_loopback and host in ("127.0.0.1", "::1", "localhost"):
-        return parts.scheme in ("http", "https")
-    return parts.scheme == "https" and bool(_HULL_HOST.fullmatch(host))
+    return is_on(_HULL_HOST, url, allow_loopback)

@@ -27,7 +27,7 @@ def of_hull(remotes: Remotes) -> tuple[str, dict[str, str]]:
     return remotes.hull, {"Hull-App-Id": remotes.connector_id, "Hull-Access-Token": remotes.secret, "Hull-Organization": remotes.hull.removeprefix("http://")}  # fmt: skip
 
 
-@pytest.mark.timeout(200)
+@pytest.mark.timeout(240)
 @pytest.mark.parametrize("place", [of_close, of_hull])
 def test_no_input_is_too_much(place: Any, tmp_path: Path) -> None:
     need("schemathesis")
@@ -38,8 +38,9 @@ def test_no_input_is_too_much(place: Any, tmp_path: Path) -> None:
         found = subprocess.run(
             [str(home("schemathesis") / "bin" / "schemathesis"), "run", f"{address}/openapi.json", "--seed", "1", "--no-shrink",
              "--max-examples", str(EXAMPLES), "--phases", "examples,coverage,fuzzing", "--checks", CHECKS, "--continue-on-failure",
+             "--suppress-health-check", "all",  # they judge how fast this machine makes inputs up
              *(part for name, value in headers.items() for part in ("--header", f"{name}: {value}"))],
-            check=False, capture_output=True, text=True, timeout=150, cwd=tmp_path, env=surroundings(),
+            check=False, capture_output=True, text=True, timeout=180, cwd=tmp_path, env=surroundings(),
         )  # fmt: skip
         still = requests.get(f"{address}/_sandbox/data", timeout=30)
 
