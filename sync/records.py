@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -40,6 +40,42 @@ class Mode(StrEnum):
     ALWAYS = "always"
     IF_EMPTY = "if_empty"
     ON_CREATE = "on_create"
+
+
+class OnNull(StrEnum):
+    """What an attribute that Hull tells as null does to the field in Close."""
+
+    CLEAR = "clear"
+    LEAVE = "leave"
+
+
+class Conflict(StrEnum):
+    """Whose value stays when a field changed on both sides since they last agreed."""
+
+    NEWEST = "newest"
+    HULL = "hull"
+    CLOSE = "close"
+    HOLD = "hold"
+
+
+class Departure(StrEnum):
+    """How a record can leave one side while the other still has it."""
+
+    LEFT_SEGMENT = "left_segment"
+    DELETED_IN_CLOSE = "deleted_in_close"
+    MERGED_IN_CLOSE = "merged_in_close"
+    DELETED_IN_HULL = "deleted_in_hull"
+    MERGED_IN_HULL = "merged_in_hull"
+
+
+class DeparturePolicy(StrEnum):
+    """What follows when a record has left one side."""
+
+    IGNORE = "ignore"
+    MARK = "mark"
+    UNLINK = "unlink"
+    FORWARD = "forward"
+    DELETE = "delete"
 
 
 # ── Hull ─────────────────────────────────────────────────────────────────────────────────────────
@@ -226,6 +262,15 @@ class CustomField:
 
 
 @dataclass(frozen=True, slots=True)
+class CloseUser:
+    """A sales rep of the Close organization."""
+
+    close_id: str
+    email: str = ""
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class CloseIdentity:
     """Who a Close key belongs to."""
 
@@ -268,6 +313,9 @@ class MappingRow:
     hull: str
     close: str
     mode: Mode = Mode.ALWAYS
+    on_null: OnNull = OnNull.CLEAR
+    conflict: Conflict = Conflict.NEWEST
+    transform: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,6 +330,7 @@ class CloseSchema:
     contact_fields: tuple[CustomField, ...] = ()
     lead_names: Mapping[str, str] = field(default_factory=dict)
     contact_names: Mapping[str, str] = field(default_factory=dict)
+    users: tuple[CloseUser, ...] = ()
 
     def fields(self, object_type: ObjectType) -> dict[str, CustomField]:
         """Return the custom fields of an object by their path."""
@@ -310,6 +359,14 @@ class SyncSettings:
     rows: tuple[MappingRow, ...] = ()
     schema: CloseSchema = field(default_factory=CloseSchema)
     close_api_key_id: str | None = None
+    lead_hull_id_field: str = ""
+    contact_hull_id_field: str = ""
+    moves_contacts: bool = True
+    keeps_every_contact: bool = False
+    departures: Mapping[tuple[ObjectType, Departure], DeparturePolicy] = field(default_factory=dict)
+    mark_status: str = ""
+    flip_limit: int = 5
+    flip_window: timedelta = timedelta(hours=1)
 
     def mapped(self, object_type: ObjectType, direction: Direction) -> tuple[MappingRow, ...]:
         return tuple(row for row in self.rows if (row.object_type, row.direction) == (object_type, direction))

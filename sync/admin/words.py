@@ -35,6 +35,12 @@ _REASONS: Mapping[Reason, Words] = {
     DoneReason.MERGED: Words(
         "Merged", "The lead was merged into another one in Close; the account now carries the survivor's id."
     ),
+    DoneReason.MARKED: Words(
+        "Marked", "The record has left the other side; its lead in Close got the status that says so."
+    ),
+    DoneReason.UNLINKED: Words(
+        "Unlinked", "The record has left one side, and the two are not kept in step any more."
+    ),
     SkipReason.NOT_IN_SEGMENT: Words(
         "Not in segment",
         "The record is in none of the segments named on the connector.",
@@ -79,6 +85,20 @@ _REASONS: Mapping[Reason, Words] = {
         "The lead was merged into one that another Hull account is linked to.",
         "Merge the two accounts in Hull, or leave it: only the other account is kept in step.",
     ),
+    SkipReason.DELETED_IN_HULL: Words(
+        "Deleted in Hull",
+        "The record was deleted in Hull; Close keeps it.",
+        "Delete it in Close if it should go.",
+    ),
+    SkipReason.ANOTHER_CONTACT: Words(
+        "Another contact of the same user",
+        "The user's attributes in Hull come from its own contact, not from this one.",
+    ),
+    SkipReason.FLIPPING: Words(
+        "Paused field",
+        "A field of this record went back and forth and is paused.",
+        "Find out which tools write it, stop one of them, then resume the field on the link's page.",
+    ),
     WaitReason.AMBIGUOUS_MATCH: Words(
         "Ambiguous match",
         "Several records in Close fit, or the one that fits is linked to another Hull record.",
@@ -103,6 +123,21 @@ _REASONS: Mapping[Reason, Words] = {
         "Waits for its account",
         "The user's account is not in Close yet, because it is held or was refused.",
         "Settle the account; the user follows by itself.",
+    ),
+    WaitReason.TWIN_PENDING: Words(
+        "Waits for its twin",
+        "Another record with the same identifier is being created just now.",
+        "Nothing to do: it is looked at again as soon as the other one is there.",
+    ),
+    WaitReason.CONFLICT: Words(
+        "Conflict",
+        "A field was changed on both sides, and its mapping asks a person.",
+        "Open the change and choose whose value stays.",
+    ),
+    WaitReason.NEEDS_APPROVAL: Words(
+        "Needs approval",
+        "The run would have written more than the brake allows.",
+        "Look at the sample under “Approvals”, then approve or reject it.",
     ),
     FailureMode.CONFIGURATION: Words(
         "Configuration",

@@ -7,8 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from sync.engine import segments
-from sync.engine.conflict import Choice, resolve
-from sync.engine.echo import value_at
+from sync.engine.patch import build_body, build_patch
 from sync.engine.plan import (
     Decision,
     DoneReason,
@@ -23,18 +22,15 @@ from sync.engine.plan import (
     Verb,
     WaitReason,
 )
-from sync.mapping import transforms
-from sync.mapping.lists import merge_entries, values_of
 from sync.mapping.outbound import (
     Desired,
-    DesiredValue,
     build_contact,
     build_lead,
     find_status,
     identifier,
 )
 from sync.mapping.paths import LISTS
-from sync.records import HullAccount, HullUser, Mode, SyncSettings
+from sync.records import HullAccount, HullUser, SyncSettings
 
 
 def plan_family(family: Family, settings: SyncSettings) -> FamilyPlan:
@@ -70,7 +66,7 @@ def plan_lead(record: OutboundRecord, settings: SyncSettings) -> Decision:
 
 
 def _create_lead(record: OutboundRecord, desired: Desired, settings: SyncSettings) -> Decision:
-    body, base = _creation(desired)
+    body, base = build_body(desired)
     body.setdefault("name", record.hull.label)
     if settings.lead_status and "status_id" not in body:
         status_id = find_status(settings.lead_status, settings)
@@ -127,7 +123,7 @@ def _names_none(settings: SyncSettings) -> bool:
 
 
 def _create_contact(record: OutboundRecord, lead: Decision, desired: Desired) -> Decision:
-    body, base = _creation(desired)
+    body, base = build_body(desired)
     if not body:
         return _skip(
             record,
@@ -201,7 +197,7 @@ def _update(record: OutboundRecord, known: KnownRecord, desired: Desired, verb: 
             close_id=known.close_id,
             read_first=True,
         )
-    patch, base = _patch(desired, known, record.hull.indexed_at) if record.due else ({}, {})
+    patch, base = build_patch(desired, known, record.hull.indexed_at) if record.due else ({}, {})
     adopted = known.hull_id is None
     replaces_list = not known.current and any(name in LISTS for name in patch)
     result, reason = _updated(patch, adopted)
@@ -213,85 +209,6 @@ def _update(record: OutboundRecord, known: KnownRecord, desired: Desired, verb: 
 def _updated(patch: Mapping[str, Any], adopted: bool) -> tuple[Result, Reason]:
     reason: Reason = DoneReason.ADOPTED if adopted else DoneReason.CHANGED if patch else DoneReason.IN_SYNC
     return (Result.UPDATED if patch else Result.UNCHANGED), reason
-
-
-def _patch(desired: Desired, known: KnownRecord, hull_at: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-    patch: dict[str, Any] = {}
-    base: dict[str, Any] = {}
-    for wanted in desired.values:
-        if wanted.path.is_list:
-            continue
-        choice = resolve(
-            wanted.mode, wanted.value, value_at(wanted.path.raw, known.close), known.base.get(wanted.path.raw),
-            kind=wanted.kind, hull_at=hull_at, close_at=known.updated_at, clearable=wanted.clearable,
-        )  # fmt: skip
-        if choice is not Choice.LEAVE:
-            base[wanted.path.raw] = wanted.value
-        if choice is Choice.WRITE:
-            patch[wanted.path.raw] = wanted.value
-    for root in LISTS:
-        _patch_list(
-            root,
-            [value for value in desired.values if value.path.root == root],
-            known,
-            patch,
-            base,
-        )
-    return patch, base
-
-
-def _patch_list(
-    root: str,
-    wanted: list[DesiredValue],
-    known: KnownRecord,
-    patch: dict[str, Any],
-    base: dict[str, Any],
-) -> None:
-    due = {value.path.type: value for value in wanted if _is_list_due(value, known)}
-    if not due:
-        return
-    owned = {name: _base_values(value, known) for name, value in due.items()}
-    merged = merge_entries(
-        root,
-        known.close.get(root),
-        owned,
-        {name: value.value for name, value in due.items()},
-    )
-    if merged is not None:
-        patch[root] = merged
-    base.update({value.path.raw: value.value for value in due.values()})
-
-
-def _is_list_due(wanted: DesiredValue, known: KnownRecord) -> bool:
-    """Our entries are touched only when Hull's value changed: what a person did to them in Close stays."""
-    owned = _base_values(wanted, known)
-    if wanted.mode is Mode.ON_CREATE or transforms.same(wanted.value, owned, wanted.kind):
-        return False
-    if not wanted.value:
-        return bool(owned) and wanted.clearable and wanted.mode is Mode.ALWAYS
-    held = values_of(known.close.get(wanted.path.root), wanted.path.root, wanted.path.type)
-    return wanted.mode is Mode.ALWAYS or not held
-
-
-def _base_values(wanted: DesiredValue, known: KnownRecord) -> list[Any]:
-    base = known.base.get(wanted.path.raw)
-    return list(base.sent or []) if base else []
-
-
-def _creation(desired: Desired) -> tuple[dict[str, Any], dict[str, Any]]:
-    body: dict[str, Any] = {}
-    base: dict[str, Any] = {}
-    for wanted in desired.values:
-        if transforms.is_empty(wanted.value):
-            continue
-        base[wanted.path.raw] = wanted.value
-        if wanted.path.is_list:
-            owned = {wanted.path.type: wanted.value}
-            merged = merge_entries(wanted.path.root, body.get(wanted.path.root), {}, owned)
-            body[wanted.path.root] = merged or body.get(wanted.path.root, [])
-        else:
-            body[wanted.path.raw] = wanted.value
-    return body, base
 
 
 def _creating(

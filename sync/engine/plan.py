@@ -36,6 +36,8 @@ class DoneReason(StrEnum):
     IN_SYNC = "IN_SYNC"
     DELETED = "DELETED"
     MERGED = "MERGED"
+    MARKED = "MARKED"
+    UNLINKED = "UNLINKED"
 
 
 class SkipReason(StrEnum):
@@ -51,6 +53,9 @@ class SkipReason(StrEnum):
     DIRECTION_OFF = "DIRECTION_OFF"
     DELETED_REMOTELY = "DELETED_REMOTELY"
     MERGED_INTO_OTHER = "MERGED_INTO_OTHER"
+    DELETED_IN_HULL = "DELETED_IN_HULL"
+    ANOTHER_CONTACT = "ANOTHER_CONTACT"
+    FLIPPING = "FLIPPING"
 
 
 class WaitReason(StrEnum):
@@ -61,6 +66,9 @@ class WaitReason(StrEnum):
     RATE_LIMITED = "RATE_LIMITED"
     UNKNOWN_RESULT = "UNKNOWN_RESULT"
     PARENT_PENDING = "PARENT_PENDING"
+    TWIN_PENDING = "TWIN_PENDING"
+    CONFLICT = "CONFLICT"
+    NEEDS_APPROVAL = "NEEDS_APPROVAL"
 
 
 class FailureMode(StrEnum):

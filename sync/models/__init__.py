@@ -1,6 +1,8 @@
 """Rows, constraints and small verbs."""
 
+from sync.models.approval import Approval
 from sync.models.batch import Batch
+from sync.models.budget import Budget, BudgetDemand, BudgetUse
 from sync.models.change import Change
 from sync.models.connector import Connector
 from sync.models.cursor import Cursor
@@ -12,13 +14,18 @@ from sync.models.link import Link, MatchKey
 from sync.models.mapping import Mapping
 from sync.models.outcome import Outcome
 from sync.models.run import Run
-from sync.models.schema import CloseField, CloseStatus, HullAttribute, HullSegment
+from sync.models.schema import CloseField, CloseStatus, CloseUser, HullAttribute, HullSegment
 
 __all__ = [
+    "Approval",
     "Batch",
+    "Budget",
+    "BudgetDemand",
+    "BudgetUse",
     "Change",
     "CloseField",
     "CloseStatus",
+    "CloseUser",
     "Connector",
     "Cursor",
     "Delivery",

@@ -38,6 +38,11 @@ class Change(models.Model):
         DONE = "DONE", "Done"
         IGNORED = "IGNORED", "Ignored"
 
+    class Priority(models.IntegerChoices):
+        FRESH = 0, "Fresh"
+        RETRY = 1, "Tried before"
+        BULK = 2, "Everything once more"
+
     connector = models.ForeignKey(Connector, on_delete=models.CASCADE, related_name="changes")
     direction = models.CharField(max_length=8, choices=choices(Direction))
     object_type = models.CharField("object", max_length=7, choices=choices(ObjectType))
@@ -63,6 +68,17 @@ class Change(models.Model):
     candidates = models.JSONField(default=list, blank=True)
     attempts = models.PositiveIntegerField(default=0)
     not_before = models.DateTimeField()
+    # Fields whose values a configuration problem left out: the record is looked at again when that changes.
+    left_out = models.JSONField(default=list, blank=True)
+    # Fields that both sides changed, as `{field: [Hull's value, Close's value]}`, and whose value a person chose.
+    conflicts = models.JSONField(default=dict, blank=True)
+    chosen = models.JSONField(default=dict, blank=True)
+    approval = models.ForeignKey(
+        "sync.Approval", on_delete=models.SET_NULL, null=True, blank=True, related_name="changes"
+    )
+    priority = models.PositiveSmallIntegerField(
+        choices=Priority.choices, default=Priority.FRESH, help_text="What is worked on first."
+    )
     revision = models.PositiveIntegerField(default=1)
     queued_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True)

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import ClassVar
 from urllib.parse import urlsplit
 
-from django.core.validators import MinValueValidator, RegexValidator
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.urls import reverse
 
@@ -104,6 +104,63 @@ class Connector(models.Model):
         help_text="For a Hull organization that cannot send notifications here: accounts and users of the named segments "
         "are looked for in Hull instead, as often as Close is read.",
     )
+    keeps_hull_id = models.BooleanField(
+        "keep the Hull id in Close",
+        default=False,
+        help_text="Writes each record's Hull id into a hidden custom field of Close, which is made if it is not there. "
+        "A record is recognised by it even when everything else about it was changed.",
+    )
+    lead_hull_id_field = models.CharField(max_length=120, blank=True, editable=False)
+    contact_hull_id_field = models.CharField(max_length=120, blank=True, editable=False)
+    moves_contacts = models.BooleanField(
+        "move contacts",
+        default=True,
+        help_text="A user who changes account takes the contact along to the other lead. Off: the contact stays where it "
+        "is, and the user gets a new one.",
+    )
+    keeps_every_contact = models.BooleanField(
+        "keep every contact of a user in step",
+        default=False,
+        help_text="A person who is a contact of several leads, under the same e-mail address. Off: only the contact in "
+        "the lead of the user's account is kept in step.",
+    )
+    departures = models.JSONField(
+        default=dict,
+        blank=True,
+        help_text="What follows when a record leaves a segment, is deleted or is merged. What is not named has its safe default.",
+    )
+    mark_status = models.CharField(
+        max_length=120,
+        blank=True,
+        help_text="Label or id of the lead status that marks a lead whose account has left.",
+    )
+    brake_creates = models.PositiveIntegerField(
+        "new records", null=True, blank=True, default=1000,
+        help_text="More new records than this within an hour wait for approval. Empty: no limit.",
+    )  # fmt: skip
+    brake_clears = models.PositiveIntegerField(
+        "emptied fields", null=True, blank=True, default=100,
+        help_text="More records with a field to be emptied than this within an hour wait for approval. Empty: no limit.",
+    )  # fmt: skip
+    brake_deletes = models.PositiveIntegerField(
+        "deletions", null=True, blank=True, default=10,
+        help_text="More deletions in Close than this within an hour wait for approval. Empty: no limit.",
+    )  # fmt: skip
+    brake_share = models.PositiveSmallIntegerField(
+        "share of what is linked, in %", null=True, blank=True, default=25, validators=[MaxValueValidator(100)],
+        help_text="The same, as a share of the records that are linked, once there are a hundred. Empty: no limit.",
+    )  # fmt: skip
+    rate_share_left = models.PositiveSmallIntegerField(
+        "share left to others, in %", default=10, validators=[MaxValueValidator(90)],
+        help_text="How much of Close's rate limit is left to the other tools of the organization.",
+    )  # fmt: skip
+    flip_limit = models.PositiveSmallIntegerField(
+        "flips", default=5, validators=[MinValueValidator(2)],
+        help_text="A field of one record that goes back to an earlier value more often than this is paused.",
+    )  # fmt: skip
+    flip_minutes = models.PositiveSmallIntegerField(
+        "within minutes", default=60, validators=[MinValueValidator(1)]
+    )  # fmt: skip
     pull_interval_seconds = models.PositiveIntegerField(
         default=60,
         validators=[MinValueValidator(10)],

@@ -27,6 +27,9 @@ class Intent(models.Model):
     object_type = models.CharField("object", max_length=7, choices=choices(ObjectType))
     key = models.CharField(max_length=320)
     body = models.JSONField()
+    # Which company or person it is, for whoever else writes to the same Close organization.
+    close_organization_id = models.CharField(max_length=80, blank=True)
+    identifier = models.CharField(max_length=400, blank=True)
     state = models.CharField(max_length=7, choices=State.choices, default=State.OPEN)
     close_id = models.CharField(max_length=120, blank=True)
     created_at = models.DateTimeField()
@@ -38,6 +41,11 @@ class Intent(models.Model):
                 fields=["connector", "object_type", "key"],
                 condition=models.Q(state="OPEN"),
                 name="one_open_intent_per_record",
+            ),
+            models.UniqueConstraint(
+                fields=["close_organization_id", "object_type", "identifier"],
+                condition=models.Q(state="OPEN") & ~models.Q(identifier=""),
+                name="one_open_intent_per_identifier",
             ),
         ]
 

@@ -42,6 +42,13 @@ class Link(models.Model):
     paired_at = models.DateTimeField(null=True)
     deleted_at = models.DateTimeField(null=True)
     merged_into = models.CharField(max_length=120, blank=True)
+    # A further contact of a user whose own contact is another one; see `Connector.keeps_every_contact`.
+    is_further = models.BooleanField(default=False)
+    # Which departure was acted upon, so that it is acted upon once.
+    departed = models.CharField(max_length=16, blank=True)
+    # Per field the moments and digests of what we wrote lately, and the fields that are paused because they flip.
+    flips = models.JSONField(default=dict)
+    paused_fields = models.JSONField(default=dict)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -53,7 +60,11 @@ class Link(models.Model):
                 fields=["connector", "object_type", "close_id"],
                 name="link_close_id_once",
             ),
-            models.UniqueConstraint(fields=["connector", "object_type", "hull_id"], name="link_hull_id_once"),
+            models.UniqueConstraint(
+                fields=["connector", "object_type", "hull_id"],
+                condition=models.Q(is_further=False),
+                name="link_hull_id_once",
+            ),
         ]
         indexes: ClassVar = [models.Index(fields=["connector", "parent_close_id"], name="link_by_lead")]
 
@@ -79,7 +90,8 @@ class Link(models.Model):
 class MatchKey(models.Model):
     """The local match index: one value by which a Close record may be recognised without asking Close.
 
-    Kinds: `identifier` (the configured one of a lead, normalised), `email` (of a contact, folded).
+    Kinds: `hull_id` (where Hull's id is kept in Close), `identifier` (the configured one of a lead, normalised),
+    `external_id`, `host` (of a lead's url), `email` (of a contact, folded).
     """
 
     link = models.ForeignKey(Link, on_delete=models.CASCADE, related_name="match_keys")

@@ -8,7 +8,7 @@ from django.db import models
 
 from sync.models.choices import choices
 from sync.models.connector import Connector
-from sync.records import Direction, MappingRow, Mode, ObjectType
+from sync.records import Conflict, Direction, MappingRow, Mode, ObjectType, OnNull
 
 
 class Mapping(models.Model):
@@ -32,6 +32,18 @@ class Mapping(models.Model):
         help_text="When Hull's value replaces what Close holds.",
     )  # fmt: skip
 
+    on_null = models.CharField(
+        "null", max_length=5, choices=[(one.value, one.value) for one in OnNull], default=OnNull.CLEAR,
+        help_text="What an attribute that is null in Hull does to the field in Close.",
+    )  # fmt: skip
+    conflict = models.CharField(
+        max_length=6, choices=[(one.value, one.value) for one in Conflict], default=Conflict.NEWEST,
+        help_text="Whose value stays when both sides changed it.",
+    )  # fmt: skip
+    transform = models.CharField(
+        max_length=20, blank=True, help_text="How the value is converted. Empty: as the field's type asks."
+    )
+
     class Meta:
         ordering: ClassVar = ["connector", "object_type", "direction", "position", "pk"]
         constraints: ClassVar = [
@@ -53,4 +65,7 @@ class Mapping(models.Model):
             self.hull,
             self.close,
             Mode(self.mode),
+            OnNull(self.on_null),
+            Conflict(self.conflict),
+            self.transform,
         )

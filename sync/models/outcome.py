@@ -28,6 +28,8 @@ class Outcome(models.Model):
     reason = models.CharField(max_length=24, choices=choices(REASONS))
     message = models.TextField(blank=True)
     fields = models.JSONField(default=list, blank=True)
+    # What was written, or would be, as `{field: [before, after]}`.
+    values = models.JSONField(default=dict, blank=True)
     notes = models.JSONField(default=list, blank=True)
     version = models.PositiveIntegerField(
         default=1, help_text="Version of the connector's settings it ran under."

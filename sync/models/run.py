@@ -41,6 +41,9 @@ class Run(models.Model):
     counters = models.JSONField(default=dict)
     close_calls = models.JSONField(default=dict)
     hull_calls = models.JSONField(default=dict)
+    # What the run set out to do, counted before its first write, and how much of what the brake counts it did.
+    report = models.JSONField(default=dict)
+    effects = models.JSONField(default=dict)
     message = models.TextField(blank=True)
     started_at = models.DateTimeField()
     finished_at = models.DateTimeField(null=True)

@@ -8,6 +8,7 @@ from django.db import models
 
 from sync.models.choices import choices
 from sync.models.connector import Connector
+from sync.records import CloseUser as User
 from sync.records import CustomField, LeadStatus, ObjectType
 
 
@@ -22,6 +23,8 @@ class CloseField(models.Model):
     type = models.CharField(max_length=40, default="text")
     choices = models.JSONField(default=list, blank=True)
     multiple = models.BooleanField(default=False)
+    # Options that Hull's values asked for and Close does not have, with how many records asked.
+    missing_options = models.JSONField(default=dict, blank=True)
     position = models.PositiveIntegerField(default=0)
     missing_since = models.DateTimeField(null=True, blank=True)
 
@@ -63,6 +66,28 @@ class CloseStatus(models.Model):
 
     def as_status(self) -> LeadStatus:
         return LeadStatus(self.close_id, self.label)
+
+
+class CloseUser(models.Model):
+    """One sales rep of Close, by whom a field that holds a user is set."""
+
+    connector = models.ForeignKey(Connector, on_delete=models.CASCADE, related_name="close_users")
+    close_id = models.CharField("Close id", max_length=120)
+    email = models.CharField(max_length=320, blank=True)
+    name = models.CharField(max_length=250, blank=True)
+
+    class Meta:
+        ordering: ClassVar = ["name", "pk"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["connector", "close_id"], name="close_user_once"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name or self.email or self.close_id
+
+    def as_user(self) -> User:
+        """Return the value that decisions use."""
+        return User(self.close_id, self.email, self.name)
 
 
 class HullSegment(models.Model):

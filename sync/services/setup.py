@@ -13,6 +13,7 @@ from django.conf import settings as django_settings
 from django.db import transaction
 
 from sync.close.client import CloseClient
+from sync.engine.departures import policies
 from sync.errors import ConfigurationError, CredentialsError, SyncError
 from sync.hull.client import HullClient
 from sync.hull.firehose import Firehose
@@ -167,6 +168,14 @@ def load_settings(connector: Connector) -> tuple[SyncSettings, tuple[Problem, ..
         identity_close=connector.identity_close,
         rows=tuple(row.as_row() for row in connector.mappings.all()),
         schema=load_schema(connector),
+        lead_hull_id_field=connector.lead_hull_id_field if connector.keeps_hull_id else "",
+        contact_hull_id_field=connector.contact_hull_id_field if connector.keeps_hull_id else "",
+        moves_contacts=connector.moves_contacts,
+        keeps_every_contact=connector.keeps_every_contact,
+        departures=policies(connector.departures),
+        mark_status=connector.mark_status,
+        flip_limit=connector.flip_limit,
+        flip_window=timedelta(minutes=connector.flip_minutes),
     )
     rows, problems = sound_rows(settings)
     return replace(settings, rows=rows), (*problems, *check_settings(settings))
@@ -183,6 +192,7 @@ def load_schema(connector: Connector) -> CloseSchema:
         contact_fields=tuple(row.as_field() for row in contacts),
         lead_names={f"custom.{row.close_id}": row.attribute for row in leads},
         contact_names={f"custom.{row.close_id}": row.attribute for row in contacts},
+        users=tuple(user.as_user() for user in connector.close_users.all()),
     )
 
 
