@@ -14,7 +14,7 @@ REDIS_URL ?= redis://127.0.0.1:6379/14
 PRODUCTION := DEBUG=false PUBLIC_URL=https://connector.example.com SECRET_KEY=checked-only-$(shell printf '%064d' 0)abcdef \
 	FIELD_ENCRYPTION_KEYS=Y2hlY2tlZC1vbmx5LWNoZWNrZWQtb25seS1jaGVja2U=
 
-.PHONY: help setup demo run test test-postgres test-processes interop bench-sandbox bench-notifications check format lock screenshots differences clean
+.PHONY: help setup demo run test test-postgres test-processes interop bench-sandbox bench-notifications bench-outbound check format lock screenshots differences clean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -75,6 +75,9 @@ bench-sandbox: setup ## Measure how fast the sandbox answers (LEADS=100000 for t
 
 bench-notifications: setup ## Measure how long Hull waits for its answer, on SQLite
 	@$(PY) bench/notifications.py
+
+bench-outbound: setup ## Count what writing to Close costs, and how much of its limit a long queue uses (ACCOUNTS=500 for a quick look)
+	@$(PY) bench/outbound.py
 
 screenshots: setup ## Take the pictures of the documentation anew
 	@$(PY) docs/screenshots.py

@@ -16,6 +16,7 @@ Which answer of which vendor means which is a table in `sync.close.errors` and `
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 
 
 class SyncError(Exception):
@@ -32,11 +33,14 @@ class TransientError(SyncError):
 
 
 class RateLimitedError(TransientError):
-    """The remote asks to wait `retry_after` seconds."""
+    """The remote asks to wait `retry_after` seconds, or `until` a moment, which stays true however late one hears."""
 
-    def __init__(self, message: str, *, retry_after: float, status: int | None = 429) -> None:
+    def __init__(
+        self, message: str, *, retry_after: float, until: datetime | None = None, status: int | None = 429
+    ) -> None:
         super().__init__(message, status=status)
         self.retry_after = retry_after
+        self.until = until
 
 
 class UnknownResultError(TransientError):

@@ -15,6 +15,7 @@ from django.db.models import (
     CharField,
     Count,
     IntegerField,
+    Max,
     Min,
     OuterRef,
     Q,
@@ -25,9 +26,13 @@ from django.db.models import (
 )
 from django.db.models.functions import Coalesce, TruncHour
 
+from sync.engine.budget import Window, finish_in, per_second
 from sync.engine.plan import Result
-from sync.models import Batch, Change, Connector, Cursor, Link, Outcome, Run
+from sync.models import Approval, Batch, Budget, BudgetUse, Change, Connector, Cursor, Link, Outcome, Run
 from sync.records import Direction
+
+# The limit that writes to leads and contacts count against; see `sync.close.limits`.
+_RECORDS = "records"
 
 
 def find_connector(connector_id: int) -> Connector | None:
@@ -80,6 +85,63 @@ def next_due(connector: Connector, directions: Iterable[Direction]) -> datetime 
     return rows.aggregate(first=Min("not_before"))["first"]
 
 
+def best_priority(connector: Connector, direction: Direction) -> int | None:
+    """Return the best priority among what is queued in a lane, None when nothing is."""
+    rows = Change.objects.filter(connector=connector, direction=direction, state=Change.State.PENDING)
+    return rows.aggregate(best=Min("priority"))["best"]
+
+
+def calls_per_change(connector: Connector, *, runs: int = 20) -> float:
+    """Return how many requests for leads and contacts a record took on its way to Close, as seen in recent runs.
+
+    One while nothing is known.
+    """
+    drains = Run.objects.filter(
+        connector=connector,
+        kind=Run.Kind.DRAIN,
+        direction=Direction.OUTBOUND,
+        dry_run=False,
+        considered__gt=0,
+    )
+    found = list(drains.order_by("-started_at").values_list("considered", "close_calls")[:runs])
+    calls = sum(
+        count
+        for _, by_route in found
+        for route, count in by_route.items()
+        if route.partition(" ")[2].startswith(("/lead/", "/contact/"))
+    )
+    considered = sum(number for number, _ in found)
+    return calls / considered if calls and considered else 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """How long a lane's queue takes at the pace that Close's limit allows; None while the limit is not known."""
+
+    waiting: int
+    seconds: float | None
+    per_second: float | None
+
+
+def outlook(connector: Connector) -> Outlook:
+    """Estimate when what waits for Close will have been written, if nothing else comes."""
+    pending = Change.objects.filter(
+        connector=connector, direction=Direction.OUTBOUND, state=Change.State.PENDING
+    )
+    waiting = pending.count()
+    organization = connector.close_organization_id
+    row = (
+        Budget.objects.filter(close_organization_id=organization, group=_RECORDS).first()
+        if organization
+        else None
+    )
+    window = Window(row.limit, row.remaining, row.ends_at, row.length) if row else Window()
+    same = Connector.objects.filter(close_organization_id=organization)
+    share = same.aggregate(share=Max("rate_share_left"))["share"] or 0
+    seconds = finish_in(waiting * calls_per_change(connector), window, share)
+    return Outlook(waiting, seconds, per_second(window, share))
+
+
 def outcomes_by_hour(
     connectors: QuerySet[Connector], *, now: datetime, hours: int = 24
 ) -> list[dict[str, Any]]:
@@ -100,11 +162,12 @@ def latest_outcomes(connector: Connector, keys: Iterable[str], limit: int = 10) 
 
 
 def link_counts(connector: Connector) -> dict[str, int]:
-    """Count what is known of Close's records: `paired`, `unpaired`, `deleted`."""
+    """Count what is known of Close's records: `paired`, `unpaired`, `deleted`, and those with a paused field, `paused`."""
     return Link.objects.filter(connector=connector).aggregate(
         paired=Count("pk", filter=Q(deleted_at=None, hull_id__isnull=False)),
         unpaired=Count("pk", filter=Q(deleted_at=None, hull_id=None)),
         deleted=Count("pk", filter=Q(deleted_at__isnull=False)),
+        paused=Count("pk", filter=~Q(paused_fields={})),
     )
 
 
@@ -169,6 +232,14 @@ def _stuck(connector: Connector, direction: Direction) -> QuerySet[Change, tuple
     return rows.values_list("object_type", "key", "state")
 
 
+def ledger(close_organization_id: str, group: str, *, now: datetime, hours: int = 24) -> list[BudgetUse]:
+    """Return who used a limit in the last hours, with the connectors, the oldest hour first."""
+    rows = BudgetUse.objects.filter(
+        close_organization_id=close_organization_id, group=group, hour__gt=now - timedelta(hours=hours)
+    )
+    return list(rows.select_related("connector").order_by("hour", "connector", "lane"))
+
+
 # ── How connectors are doing ─────────────────────────────────────────────────────────────────────
 
 
@@ -197,7 +268,8 @@ _PAUSED_BY_A_PERSON = "Paused by"
 
 
 def with_health(connectors: QuerySet[Connector], *, now: datetime) -> QuerySet[Connector]:
-    """Add to each connector its queue (`waiting`, `oldest`, `held`, `failed`), `read_at`, `health` and `severity`.
+    """Add to each connector its queue (`waiting`, `oldest`, `held`, `failed`), `flipping` (records with a paused field),
+    `read_at`, `health` and `severity`.
 
     All in one query, so that lists can be sorted and filtered by it.
     """
@@ -205,6 +277,7 @@ def with_health(connectors: QuerySet[Connector], *, now: datetime) -> QuerySet[C
         waiting=_count_changes(Change.State.PENDING),
         held=_count_changes(Change.State.HELD),
         failed=_count_changes(Change.State.FAILED),
+        flipping=_count_flipping(),
         oldest=Subquery(_changes_of_row(Change.State.PENDING).order_by("queued_at").values("queued_at")[:1]),
         read_at=Subquery(_cursors_of_row().values("read_at")[:1]),
     )
@@ -227,6 +300,17 @@ def count_stuck(connectors: QuerySet[Connector]) -> int:
     return rows.stuck().count()
 
 
+def find_waiting_approval(connector: Connector) -> Approval | None:
+    """Return the batch of a connector that waits for a person's approval, if one does."""
+    return Approval.objects.filter(connector=connector, state=Approval.State.WAITING).first()
+
+
+def count_waiting_approvals(connectors: QuerySet[Connector]) -> int:
+    """Count the batches that wait for a person's approval."""
+    rows = Approval.objects.filter(connector__in=connectors.values("pk"), state=Approval.State.WAITING)
+    return rows.count()
+
+
 def _health(now: datetime) -> Case:
     silent = Q(read_at=None, created_at__lt=now - _SILENCE[0][1])
     for interval, silence in _SILENCE:
@@ -236,7 +320,7 @@ def _health(now: datetime) -> Case:
         (Q(close_api_key="") | Q(hull_secret=""), Health.UNFINISHED),
         (_paused_by_an_error(), Health.BROKEN),
         (Q(paused_at__isnull=False), Health.PAUSED),
-        (Q(failed__gt=0) | Q(held__gt=0) | ~Q(problems=[]), Health.ATTENTION),
+        (Q(failed__gt=0) | Q(held__gt=0) | Q(flipping__gt=0) | ~Q(problems=[]), Health.ATTENTION),
         (silent, Health.SILENT),
     ]
     whens = [When(condition, then=Value(health.value)) for condition, health in cases]
@@ -259,6 +343,11 @@ def _cursors_of_row() -> QuerySet[Cursor]:
 def _count_changes(state: str) -> Coalesce:
     rows = _changes_of_row(state).order_by().values("connector").annotate(count=Count("pk"))
     return Coalesce(Subquery(rows.values("count")), 0)
+
+
+def _count_flipping() -> Coalesce:
+    rows = Link.objects.filter(~Q(paused_fields={}), connector=OuterRef("pk")).order_by().values("connector")
+    return Coalesce(Subquery(rows.annotate(count=Count("pk")).values("count")), 0)
 
 
 def _last_write(direction: Direction) -> Subquery:

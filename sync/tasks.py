@@ -7,7 +7,9 @@ one that comes twice finds the lane leased.
 from __future__ import annotations
 
 import logging
+import math
 import random
+from datetime import datetime
 from typing import Any
 
 from celery import shared_task
@@ -15,9 +17,9 @@ from django.utils import timezone
 from kombu.exceptions import OperationalError
 
 from sync import queries
-from sync.models import Run
+from sync.models import Connector, Run
 from sync.records import Direction
-from sync.services import batches, history, hull_pull, inbound, lane, outbound, sandboxes, status
+from sync.services import batches, drain, history, hull_pull, inbound, lane, outbound, sandboxes, status
 
 logger = logging.getLogger(__name__)
 
@@ -28,12 +30,17 @@ def pull(
     connector_id: int,
     trigger: str = Run.Trigger.SCHEDULE,
     full: bool = False,
+    goes_on: bool = False,
     **kwargs: Any,
 ) -> None:
-    """Read what changed in Close, then have it told to Hull."""
+    """Read what changed in Close, then have it told to Hull. One that a limit stops goes on when it may."""
     connector = queries.find_connector(connector_id)
-    if connector and inbound.pull(connector, trigger=trigger, clock=timezone.now, full=full):
+    run = inbound.pull(connector, trigger=trigger, clock=timezone.now, full=full) if connector else None
+    if connector and run:
         nudge(connector_id, Direction.INBOUND)
+        at = drain.next_pull(connector, run, now=timezone.now(), goes_on=goes_on)
+        if at:
+            dispatch(pull, after=_seconds_to(at), connector_id=connector_id, full=full, goes_on=True)
 
 
 @shared_task
@@ -41,7 +48,8 @@ def drain_inbound(*, connector_id: int, trigger: str = Run.Trigger.SCHEDULE, **k
     """Tell Hull what is due."""
     connector = queries.find_connector(connector_id)
     if connector:
-        inbound.drain(connector, trigger=trigger, clock=timezone.now)
+        run = inbound.drain(connector, trigger=trigger, clock=timezone.now)
+        look_again(connector, Direction.INBOUND, run)
 
 
 @shared_task
@@ -49,7 +57,8 @@ def drain_outbound(*, connector_id: int, trigger: str = Run.Trigger.SCHEDULE, **
     """Write to Close what is due."""
     connector = queries.find_connector(connector_id)
     if connector:
-        outbound.drain(connector, trigger=trigger, clock=timezone.now)
+        run = outbound.drain(connector, trigger=trigger, clock=timezone.now)
+        look_again(connector, Direction.OUTBOUND, run)
 
 
 @shared_task
@@ -112,10 +121,24 @@ def nudge(connector_id: int, direction: Direction, *, trigger: str = Run.Trigger
     return dispatch(_DRAINS[direction], connector_id=connector_id, trigger=trigger)
 
 
-def dispatch(task: Any, **kwargs: Any) -> bool:
-    """Send a task, and say whether the broker took it."""
+def look_again(connector: Connector, direction: Direction, run: Run | None) -> bool:
+    """Have a lane that stopped for a limit, or has a retry coming, drained when it can go on. No worker waits for it."""
+    now = timezone.now()
+    at = drain.next_look(connector, direction, run, now=now)
+    if at is None or not lane.wake(connector, direction, now=now, at=at):
+        return False
+    return dispatch(_DRAINS[direction], after=_seconds_to(at), connector_id=connector.pk)
+
+
+def _seconds_to(at: datetime) -> float:
+    """Return the seconds until a moment, rounded up to milliseconds, so that nobody comes too early."""
+    return max(math.ceil((at - timezone.now()).total_seconds() * 1000) / 1000, 0.0)
+
+
+def dispatch(task: Any, *, after: float = 0, **kwargs: Any) -> bool:
+    """Send a task, to be run after some seconds, and say whether the broker took it."""
     try:
-        task.apply_async(kwargs=kwargs, retry=False)
+        task.apply_async(kwargs=kwargs, retry=False, countdown=after or None)
     except (OperationalError, OSError) as error:
         logger.warning("broker unreachable, the next sweep does it: %s", error)
         return False

@@ -7,6 +7,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import fields
+from datetime import timedelta
 from email.utils import format_datetime
 from typing import Any
 
@@ -52,7 +53,7 @@ class CloseSandbox:
     ) -> None:
         self.moods = moods or parse_moods("", seed)
         self.store = Store(lambda: clock() + self.moods.skew, seed)
-        self.log = EventLog(self.store, self.moods.event_delay)
+        self.log = EventLog(self.store, self._event_delay)
         self.records = Records(self.store, self.log)
         self.settings = Settings(self.store, self.log)
         self.fields = Fields(self.store, self.log)
@@ -93,6 +94,10 @@ class CloseSandbox:
             Tasks(store, log, records),
         )
         return [self._event_routes(), *(part.routes() for part in (*made, *others))]
+
+    def _event_delay(self, event_id: str) -> timedelta:
+        """Return how late an event appears, in the weather of this moment."""
+        return self.moods.event_delay(event_id)
 
     def set_moods(self, moods: Moods) -> None:
         """Change the weather; it holds from the next request on."""

@@ -11,7 +11,7 @@ from sandbox.hull.attributes import RESERVED, learn
 from sandbox.hull.connector import Connector
 from sandbox.hull.control import Control
 from sandbox.hull.firehose import MOST_MESSAGES, Firehose
-from sandbox.hull.identity import associate
+from sandbox.hull.identity import associate, merge
 from sandbox.hull.jobs import Jobs
 from sandbox.hull.notifier import Batch, Notifier
 from sandbox.hull.query import Search
@@ -165,10 +165,19 @@ class HullSandbox:
             associate(self.store, entity)
         self.notifier.look()
 
-    def delete(self, hull_id: str) -> None:
-        """Forget somebody. As in Hull, no connector is told."""
-        self.store.remove(self.store.entities[hull_id])
+    def delete(self, hull_id: str, is_told: bool = False) -> None:
+        """Forget somebody. Whether Hull tells connectors of it is not known: as a rule it does not here."""
+        entity = self.store.entities[hull_id]
+        self.store.remove(entity)
+        if is_told:
+            self.notifier.notice(f"{entity.kind}:delete", hull_id, {entity.kind: shown(entity)})
         self.notifier.look()
+
+    def merge(self, hull_id: str, other_id: str) -> Entity:
+        """Make one of two accounts or of two users, as Hull does when claims turn out to mean both. Returns what is left."""
+        survivor = merge(self.store, self.store.entities[hull_id], self.store.entities[other_id])
+        self.notifier.look()
+        return survivor
 
     def link(self, user_id: str, account_id: str | None) -> None:
         """Make a user one of an account's people."""

@@ -68,7 +68,7 @@ def merge(store: Store, entity: Entity, other: Entity) -> Entity:
     if all(ids):
         return entity
     survivor, lost = (other, entity) if ids[1] else (entity, other)
-    people = store.people_of(lost.hull_id)
+    people, account_id = store.people_of(lost.hull_id), survivor.account_id or lost.account_id
     store.move_events(lost, survivor)
     store.remove(lost)
     for name, value in lost.attributes.items():
@@ -81,7 +81,7 @@ def merge(store: Store, entity: Entity, other: Entity) -> Entity:
     store.note(f"{survivor.kind} merged", survivor=survivor.hull_id, merged=lost.hull_id)
     if survivor.kind == USER:
         store.put_event(survivor, _merged_event(store, survivor, lost))
-        store.link(survivor, survivor.account_id or lost.account_id)
+        store.link(survivor, account_id)
     return survivor
 
 

@@ -166,9 +166,10 @@ class Notifier:
         body = batch[1]
         channel, retries = body["channel"], body["kraken"]["retries"] + 1
         kind = channel.partition(":")[0]
-        if kind not in (USER, ACCOUNT):
-            held = {} if kind == "ship" else body["messages"][0]
-            self._notices.setdefault((channel, body["messages"][0].get("id", "")), held)
+        if kind not in (USER, ACCOUNT) or channel.endswith(":delete"):
+            told = body["messages"][0]
+            key = told.get("id") or told.get(kind, {}).get("id", "")
+            self._notices.setdefault((channel, key), {} if kind == "ship" else told)
         elif body["is_export"]:
             self.export([message[kind]["id"] for message in body["messages"]])
         else:

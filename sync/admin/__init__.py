@@ -1,9 +1,24 @@
 """The admin of connectors and of what they did. Importing the modules registers them."""
 
-from sync.admin import batch, change, connector, delivery, link, machinery, outcome, run, schedule, schema
+from sync.admin import (
+    approval,
+    batch,
+    budget,
+    change,
+    connector,
+    delivery,
+    link,
+    machinery,
+    outcome,
+    run,
+    schedule,
+    schema,
+)
 
 __all__ = [
+    "approval",
     "batch",
+    "budget",
     "change",
     "connector",
     "delivery",

@@ -16,9 +16,10 @@ from unfold.decorators import action, display
 from accounts.admin.scoped import ReadOnlyMixin
 from accounts.permissions import Permission
 from sync import tasks
-from sync.admin import cells, story
+from sync.admin import cells, conflicts, story
 from sync.admin.base import ConnectorFilter, ConnectorScopedAdmin, change_page, redirect
 from sync.admin.words import reason_words
+from sync.engine.plan import WaitReason
 from sync.models import Change, Link, Run
 from sync.records import Direction
 from sync.services import replay
@@ -177,20 +178,43 @@ class ChangeAdmin(ReadOnlyMixin, ConnectorScopedAdmin):  # type: ignore[misc]  #
     # ── One record ───────────────────────────────────────────────────────────────────────────────
 
     def get_urls(self) -> list[Any]:
-        view = self.admin_site.admin_view(self.choose_view)
-        return [path("<int:object_id>/choose/", view, name="sync_change_choose"), *super().get_urls()]
+        choose = self.admin_site.admin_view(self.choose_view)
+        values = self.admin_site.admin_view(self.choose_values_view)
+        return [
+            path("<int:object_id>/choose/", choose, name="sync_change_choose"),
+            path("<int:object_id>/choose-values/", values, name="sync_change_choose_values"),
+            *super().get_urls(),
+        ]
 
     def choose_view(self, request: HttpRequest, object_id: int) -> HttpResponse:
         """Settle an ambiguous match by the chosen candidate."""
         change = self.get_permitted(request, object_id, Permission.RUN)
         close_id = request.POST.get("candidate", "")
-        if request.method == "POST" and replay.choose(change, close_id, now=timezone.now()):
+        if request.method == "POST" and close_id == "new" and replay.choose_none(change, now=timezone.now()):
+            tasks.nudge(change.connector_id, Direction(change.direction), trigger=Run.Trigger.PERSON)
+            self.message_user(request, "A new record will be created in Close.", messages.SUCCESS)
+        elif request.method == "POST" and replay.choose(change, close_id, now=timezone.now()):
             tasks.nudge(change.connector_id, Direction(change.direction), trigger=Run.Trigger.PERSON)
             self.message_user(request, f"Linked to {close_id}, and back in the queue.", messages.SUCCESS)
         elif request.method == "POST":
             self.message_user(
                 request,
                 "Not linked: the change is not held any more, or that record is gone or linked elsewhere.",
+                messages.WARNING,
+            )
+        return redirect(request, change_page(change))
+
+    def choose_values_view(self, request: HttpRequest, object_id: int) -> HttpResponse:
+        """Settle fields that both sides changed by the chosen sides."""
+        change = self.get_permitted(request, object_id, Permission.RUN)
+        sides = conflicts.chosen_sides(request.POST.dict())
+        if request.method == "POST" and replay.choose_values(change, sides, now=timezone.now()):
+            tasks.nudge(change.connector_id, Direction(change.direction), trigger=Run.Trigger.PERSON)
+            self.message_user(request, f"Chosen for {', '.join(sorted(sides))}, and back in the queue.", messages.SUCCESS)  # fmt: skip
+        elif request.method == "POST":
+            self.message_user(
+                request,
+                "Nothing was chosen: no value was picked, or the change is not held any more.",
                 messages.WARNING,
             )
         return redirect(request, change_page(change))
@@ -205,6 +229,9 @@ class ChangeAdmin(ReadOnlyMixin, ConnectorScopedAdmin):  # type: ignore[misc]  #
             context["value_tables"] = story.hull_tables(change)
             if change.state == Change.State.HELD and self.has_run_permission(request, change):
                 context["candidates"] = candidates(change)
+                context["contested"] = (
+                    conflicts.contested(change) if change.reason == WaitReason.CONFLICT else []
+                )
         return super().change_view(request, object_id, form_url, context)
 
 

@@ -77,7 +77,7 @@ class ConnectorAdmin(SandboxActions, HullSettingsActions, ConnectorActions, Scop
     change_form_outer_after_template = "sync/admin/connector_chart.html"
     warn_unsaved_form = True
     fieldsets = (
-        ("Identity and state", {
+        ("General", {
             "classes": ("tab",),
             "description": _sentence("What this connector is called, whose it is, and whether it runs."),
             "fields": ("name", "slug", "organization", "enabled", "home_shown", "version", "public_id"),
@@ -100,12 +100,27 @@ class ConnectorAdmin(SandboxActions, HullSettingsActions, ConnectorActions, Scop
         ("Identifiers", {
             "classes": ("tab",),
             "description": _sentence("How an account in Hull recognises the lead that is it, before the two are linked."),
-            "fields": ("identity_hull", "identity_close"),
+            "fields": ("identity_hull", "identity_close", "keeps_hull_id"),
+        }),
+        ("Contacts", {
+            "classes": ("tab",),
+            "description": _sentence("What becomes of a contact when its user changes company, and of people who are contacts of several leads."),
+            "fields": ("moves_contacts", "keeps_every_contact"),
+        }),
+        ("When a record leaves", {
+            "classes": ("tab",),
+            "description": _sentence("What follows when a record leaves a segment, is deleted or is merged. Each is acted upon once."),
+            "fields": ("departures", "mark_status"),
+        }),
+        ("Brake", {
+            "classes": ("tab",),
+            "description": _sentence("What is too much to happen unseen: a larger batch waits for approval, a field that two tools write in turns is paused."),
+            "fields": ("brake_creates", "brake_clears", "brake_deletes", "brake_share", "flip_limit", "flip_minutes"),
         }),
         ("Schedule", {
             "classes": ("tab",),
-            "description": _sentence("How often Close's event log is read; a webhook of Close makes it sooner."),
-            "fields": ("pull_interval_seconds", "asks_hull", "backfilled"),
+            "description": _sentence("How often Close's event log is read, and how much of Close's rate limit is left to others; a webhook of Close makes it sooner."),
+            "fields": ("pull_interval_seconds", "rate_share_left", "asks_hull", "backfilled"),
         }),
     )  # fmt: skip
 

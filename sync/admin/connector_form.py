@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 
+from sync.admin.departures import DeparturesField, marks_leads
 from sync.admin.fields import ListField, SecretField, chosen, segment_choices
 from sync.models import CloseField, Connector, HullSegment, Secret
 from sync.records import ObjectType
@@ -27,9 +28,23 @@ class ConnectorForm(forms.ModelForm):
                 field.tell(getattr(self.instance, name), getattr(self.instance, f"{name}_ref"))
         self._offer_segments("account_segments", HullSegment.Kind.ACCOUNT)
         self._offer_segments("user_segments", HullSegment.Kind.USER)
+        if "departures" in self.fields:
+            self.fields["departures"] = DeparturesField(stored=self.instance.departures)
         if self.instance.pk:
             self._offer_statuses()
             self._offer_identifiers()
+
+    def clean(self) -> dict[str, Any]:
+        data: dict[str, Any] = super().clean() or self.cleaned_data
+        if (
+            "mark_status" in self.fields
+            and not data.get("mark_status")
+            and marks_leads(data.get("departures"))
+        ):
+            self.add_error(
+                "mark_status", "Choose the status that marks a lead, or let nothing mark one above."
+            )
+        return data
 
     def clean_hull_secret(self) -> Secret:
         return self._secret("hull_secret")
@@ -54,17 +69,28 @@ class ConnectorForm(forms.ModelForm):
             )
 
     def _offer_statuses(self) -> None:
+        self._offer_status(
+            "lead_status", "Close's own default", "Lead status",
+            "The status that a new lead gets. Leads that were there already keep theirs.",
+        )  # fmt: skip
+        self._offer_status(
+            "mark_status", "none", "Status that marks a lead",
+            "The status of a lead whose account has left, where that is chosen above. A lead whose account comes back "
+            "keeps it, unless a mapping sets the status.",
+        )  # fmt: skip
+
+    def _offer_status(self, name: str, default: str, label: str, help_text: str) -> None:
         statuses = list(self.instance.close_statuses.all())
-        if "lead_status" in self.fields and statuses:
-            stored = self.instance.lead_status
-            known = [
-                (status.close_id if stored == status.close_id else status.label, status.label)
-                for status in statuses
-            ]
-            self.fields["lead_status"] = chosen(
-                known, stored, unknown="not a status in Close", default="Close's own default", label="Lead status",
-                help_text="The status that a new lead gets. Leads that were there already keep theirs.",
-            )  # fmt: skip
+        if name not in self.fields or not statuses:
+            return
+        stored = getattr(self.instance, name)
+        known = [
+            (status.close_id if stored == status.close_id else status.label, status.label)
+            for status in statuses
+        ]
+        self.fields[name] = chosen(
+            known, stored, unknown="not a status in Close", default=default, label=label, help_text=help_text
+        )
 
     def _offer_identifiers(self) -> None:
         if "identity_close" in self.fields:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.utils.safestring import SafeString
 
 from sync import queries
 from sync.admin import cells, health
+from sync.admin.base import change_page
 from sync.admin.charts import Chart, outcomes_chart
 from sync.admin.words import DIRECTIONS
 from sync.models import Connector, Lane
@@ -92,11 +93,33 @@ def _direction_card(connector: Connector, direction: Direction, lane: Lane | Non
         DIRECTIONS[direction],
         [
             Fact("Waiting", _counted(counted.waiting, waiting, "PENDING", filters)),
+            *_outlook(connector, direction),
+            *_brake(connector, direction),
             Fact("Held for a choice", _counted(counted.held, f"{counted.held:,}", "HELD", filters, "warning")),
             Fact("Failed", _counted(counted.failed, f"{counted.failed:,}", "FAILED", filters, "danger")),
             Fact("Last worked off", "now" if is_busy else cells.ago(lane.drained_at if lane else None, now)),
         ],
     )  # fmt: skip
+
+
+def _outlook(connector: Connector, direction: Direction) -> list[Fact]:
+    """Say how long what waits for Close will take; nothing when nothing waits or the limit is not known."""
+    if direction is not Direction.OUTBOUND:
+        return []
+    found = queries.outlook(connector)
+    if not found.waiting or found.seconds is None:
+        return []
+    lasts = cells.span(timedelta(seconds=found.seconds)) if found.seconds >= 120 else f"{found.seconds:.0f} s"
+    pace = f"{found.per_second:.3g} requests a second"
+    return [Fact("Time to finish", f"{found.waiting:,} waiting, about {lasts} at {pace}")]
+
+
+def _brake(connector: Connector, direction: Direction) -> list[Fact]:
+    """Say that a batch waits for approval, with the way to it."""
+    approval = queries.find_waiting_approval(connector) if direction is Direction.OUTBOUND else None
+    if approval is None:
+        return []
+    return [Fact("Brake", cells.badge("a batch waits for approval", "warning", href=change_page(approval)))]
 
 
 def _counted(
@@ -116,10 +139,17 @@ def _links_card(connector: Connector, now: datetime) -> Card:
         [
             Fact("Linked pairs", cells.link(cells.changelist("link", **filters, pair="paired"), f"{counted['paired']:,}")),
             Fact("Only in Close", cells.link(cells.changelist("link", **filters, pair="alone"), f"{counted['unpaired']:,}")),
+            Fact("With a paused field", _paused(counted["paused"], filters)),
             Fact("Close last read", cells.ago(queries.last_read(connector), now)),
             Fact("Open", cells.stacked_plainly(_places(connector))),
         ],
     )  # fmt: skip
+
+
+def _paused(count: int, filters: dict[str, Any]) -> SafeString | str:
+    if not count:
+        return "0"
+    return cells.badge(f"{count:,}", "warning", href=cells.changelist("link", **filters, pair="paused"))
 
 
 def _places(connector: Connector) -> list[SafeString]:

@@ -60,6 +60,7 @@ def _troubles(connector: Connector) -> list[str]:
     counted = [
         (connector.failed, "failed"),  # type: ignore[attr-defined]  # annotated
         (connector.held, "held"),  # type: ignore[attr-defined]  # annotated
+        (connector.flipping, "with a paused field"),  # type: ignore[attr-defined]  # annotated
         (len(connector.problems), "problem in the settings" if len(connector.problems) == 1 else "problems in the settings"),
     ]  # fmt: skip
     return [f"{count:,} {word}" for count, word in counted if count]

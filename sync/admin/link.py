@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.contrib import admin
@@ -11,13 +11,16 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter
-from unfold.decorators import display
+from unfold.decorators import action, display
 
+from accounts.permissions import Permission
+from sync import tasks
 from sync.admin import cells, story
-from sync.admin.base import ConnectorFilter, HistoryAdmin
+from sync.admin.base import ConnectorFilter, HistoryAdmin, change_page, redirect
 from sync.admin.words import OBJECTS
-from sync.models import CloseField, Link
-from sync.records import ObjectType
+from sync.models import CloseField, Link, Run
+from sync.records import Direction, ObjectType
+from sync.services import flipping
 
 
 class PairFilter(DropdownFilter):
@@ -27,7 +30,7 @@ class PairFilter(DropdownFilter):
     parameter_name = "pair"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("paired", "Paired"), ("alone", "Only in Close"), ("deleted", "Deleted in Close"), ("merged", "Merged")]  # fmt: skip
+        return [("paired", "Paired"), ("alone", "Only in Close"), ("deleted", "Deleted in Close"), ("merged", "Merged"), ("paused", "With a paused field")]  # fmt: skip
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Link]) -> QuerySet[Link]:
         narrowed = {
@@ -35,6 +38,7 @@ class PairFilter(DropdownFilter):
             "alone": queryset.filter(hull_id=None, deleted_at=None, merged_into=""),
             "deleted": queryset.filter(deleted_at__isnull=False),
             "merged": queryset.exclude(merged_into=""),
+            "paused": flipping.paused(queryset),
         }
         return narrowed.get(str(self.value()), queryset)
 
@@ -55,6 +59,8 @@ class LinkAdmin(HistoryAdmin):
     list_filter = (PairFilter, ("connector", ConnectorFilter), ("object_type", ChoicesDropdownFilter))
     search_fields = ("label", "close_id", "hull_id")
     search_help_text = "Name, Close id or Hull id"
+    actions = ("resume_selected",)
+    actions_detail = ("resume_one",)
     change_form_outer_after_template = "sync/admin/change.html"
     fieldsets = (
         (
@@ -71,6 +77,40 @@ class LinkAdmin(HistoryAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Link]:
         return super().get_queryset(request).defer("close", "base", "sent")
+
+    # ── Moves ────────────────────────────────────────────────────────────────────────────────────
+
+    @action(description="Resume paused fields", permissions=["run"])
+    def resume_selected(self, request: HttpRequest, queryset: QuerySet[Link]) -> None:
+        """Let paused fields of the selected records be written again."""
+        allowed = self.scope(request, queryset, Permission.RUN).values_list("pk", flat=True)
+        self._resume(request, Link.objects.filter(pk__in=list(allowed)))
+
+    @action(
+        description="Resume paused fields", permissions=["run"], icon="play_arrow",
+        dialog={
+            "title": "Resume the paused fields?", "form_class": None, "form_submit_text": "Resume",
+            "description": "They are written again from now on. Stop one of the tools that write them first.",
+        },
+    )  # fmt: skip
+    def resume_one(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
+        link = self.get_permitted(request, object_id, Permission.RUN)
+        self._resume(request, Link.objects.filter(pk=link.pk))
+        return redirect(request, change_page(link))
+
+    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
+        """Offer the move where a field is paused."""
+        is_paused = flipping.paused(Link.objects.filter(pk=object_id)).exists()
+        return super().get_actions_detail(request, object_id) if is_paused else []
+
+    def _resume(self, request: HttpRequest, links: QuerySet[Link]) -> None:
+        lanes = set(flipping.paused(links).values_list("connector_id", flat=True))
+        count = flipping.resume(links, now=timezone.now())
+        for connector_id in sorted(lanes):
+            tasks.nudge(connector_id, Direction.OUTBOUND, trigger=Run.Trigger.PERSON)
+        self.message_user(request, f"{count} resumed." if count else "No field was paused any more.")
+
+    # ── What is shown ────────────────────────────────────────────────────────────────────────────
 
     @display(description="Record", ordering="label")
     def record(self, link: Link) -> SafeString:
@@ -128,4 +168,15 @@ def sides(link: Link) -> Iterable[story.Table]:
     ]
     told = story.Table("Told to Hull", ["Attribute", "Value"], story.pairs(link.sent))
     told.hint = f"Set on the {'account' if link.object_type == ObjectType.LEAD else 'user'} in Hull."
-    return [table for table in (agreed, in_close, told) if table.rows]
+    return [table for table in (_paused(link, labels), agreed, in_close, told) if table.rows]
+
+
+def _paused(link: Link, labels: Mapping[str, str]) -> story.Table:
+    """Show the fields that went back and forth, and between which values."""
+    table = story.Table("Paused fields", ["Field", "Between", "and", "Who else writes it", "Since"])
+    table.hint = "They went back and forth and are left out of every write until they are resumed."
+    for name, entry in sorted(link.paused_fields.items()):
+        values = [story.readable(value) for value in [*entry.get("values", ()), None, None][:2]]
+        who = entry.get("writer") or cells.NOTHING
+        table.rows.append([labels.get(name, name), *values, who, story.readable(entry.get("since"))])
+    return table

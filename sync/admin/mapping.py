@@ -10,16 +10,39 @@ from django.db.models import CharField, QuerySet, Value
 from django.db.models.functions import Cast, Concat
 from django.http import HttpRequest
 from unfold.forms import PaginationInlineFormSet
+from unfold.widgets import UnfoldAdminSelectWidget
 
 from accounts.admin.scoped import ScopedTabularInline
 from sync.admin.fields import SuggestingInput
 from sync.admin.suggestions import Suggestions
+from sync.mapping.named import TRANSFORMS
 from sync.mapping.paths import parse_close_path
 from sync.mapping.validation import Problem, check_row, check_shape
 from sync.models import Mapping
-from sync.records import Direction, MappingRow, Mode, ObjectType, SyncSettings
+from sync.records import Conflict, Direction, MappingRow, Mode, ObjectType, OnNull, SyncSettings
 
-_MODES = {Mode.ALWAYS: "always", Mode.IF_EMPTY: "only if empty in Close", Mode.ON_CREATE: "only when created"}
+_MODES = {Mode.ALWAYS: "always", Mode.IF_EMPTY: "only if empty", Mode.ON_CREATE: "only when created"}
+
+_NULLS = {OnNull.CLEAR: "empties it", OnNull.LEAVE: "leaves it"}
+_CONFLICTS = {
+    Conflict.NEWEST: "newer", Conflict.HULL: "Hull's", Conflict.CLOSE: "Close's", Conflict.HOLD: "ask us",
+}  # fmt: skip
+_TRANSFORMS = {"": "automatic"} | {one.name: f"{one.name}: {one.words}" for one in TRANSFORMS.values()}
+_WORDS: dict[str, tuple[str, Any]] = {
+    "mode": ("written", _MODES), "on_null": ("null in Hull", _NULLS), "conflict": ("both changed", _CONFLICTS),
+    "transform": ("converted", _TRANSFORMS),
+}  # fmt: skip
+_OUTBOUND = ("hull", "close", "mode", "on_null", "conflict", "transform", "position")
+
+
+class _KeptChoice(forms.ChoiceField):
+    """A choice that stays as it is when it is not sent at all."""
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return data is not None and super().has_changed(initial, data)
+
+    def clean(self, value: Any) -> Any:
+        return super().clean(self.initial if value is None else value)
 
 
 class MappingForm(forms.ModelForm):
@@ -31,7 +54,7 @@ class MappingForm(forms.ModelForm):
 
     class Meta:
         model = Mapping
-        fields = ("hull", "close", "mode", "position")
+        fields = _OUTBOUND
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -41,8 +64,19 @@ class MappingForm(forms.ModelForm):
             called = self.suggestions.called(*place)
             self.fields["close"].widget = SuggestingInput(list_id("close", *place), called)
             self.fields["hull"].widget = SuggestingInput(list_id("hull", *place))
-        if "mode" in self.fields:
-            self.fields["mode"].widget.choices = [(mode.value, words) for mode, words in _MODES.items()]
+        for name, (label, offered) in _WORDS.items():
+            if name in self.fields:
+                self._offer(name, label, offered)
+
+    def _offer(self, name: str, label: str, offered: dict[str, str]) -> None:
+        """Offer choices in words. An unknown stored one stays visible; one that is not sent keeps its value."""
+        stored = getattr(self.instance, name)
+        unknown = {stored: f"{stored} (unknown)"} if stored not in offered else {}
+        choices = [(str(value), words) for value, words in {**offered, **unknown}.items()]
+        self.fields[name] = _KeptChoice(
+            choices=choices, required=False, initial=stored, label=label, help_text=self.fields[name].help_text,
+            widget=UnfoldAdminSelectWidget(attrs={"style": "min-width: 7.5rem; max-width: 9rem"}),
+        )  # fmt: skip
 
     def clean(self) -> dict[str, Any]:
         """Check the row by itself, and against what Close offers when that was read."""
@@ -50,22 +84,28 @@ class MappingForm(forms.ModelForm):
         if data.get("close") and not data.get("DELETE"):
             problem = self._problem(self.row())
             if problem:
-                self.add_error(
-                    "hull" if "names no Hull attribute" in problem.message else "close", str(problem)
-                )
+                self.add_error(_field_of(problem), str(problem))
         return data
 
     def row(self) -> MappingRow:
         data = self.cleaned_data
-        mode = Mode(data.get("mode") or Mode.ALWAYS)
         return MappingRow(
-            self.object_type, self.direction, data.get("hull") or "", data.get("close") or "", mode
-        )
+            self.object_type, self.direction, data.get("hull") or "", data.get("close") or "",
+            Mode(data.get("mode") or Mode.ALWAYS), OnNull(data.get("on_null") or OnNull.CLEAR),
+            Conflict(data.get("conflict") or Conflict.NEWEST), data.get("transform") or "",
+        )  # fmt: skip
 
     def _problem(self, row: MappingRow) -> Problem | None:
         if not self.suggestions.is_schema_known or not self.has_changed():
             return check_shape(row)  # a field that Close lost meanwhile must not stop other edits
         return check_row(row, SyncSettings(schema=self.suggestions.schema))
+
+
+def _field_of(problem: Problem) -> str:
+    """Return the column in which a problem is told."""
+    if "names no Hull attribute" in problem.message:
+        return "hull"
+    return "transform" if "not a transform" in problem.message else "close"
 
 
 class MappingFormSet(PaginationInlineFormSet):
@@ -171,7 +211,7 @@ def list_id(side: str, object_type: ObjectType, direction: Direction) -> str:
 class LeadsOut(MappingInline):
     object_type, direction = ObjectType.LEAD, Direction.OUTBOUND
     verbose_name_plural = "Leads: Hull → Close"
-    fields = ("hull", "close", "mode", "position")
+    fields = _OUTBOUND
     explanation = "Which attributes of a Hull account are written to which fields of its lead. The name and the identifier go out without a row."
 
 
@@ -185,7 +225,7 @@ class LeadsIn(MappingInline):
 class ContactsOut(MappingInline):
     object_type, direction = ObjectType.CONTACT, Direction.OUTBOUND
     verbose_name_plural = "Contacts: Hull → Close"
-    fields = ("hull", "close", "mode", "position")
+    fields = _OUTBOUND
     explanation = "Which attributes of a Hull user are written to which fields of its contact. The name goes out without a row; account.… reads the user's account."
 
 

@@ -36,6 +36,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
                 _item(request, "Batches from Hull", "library_add", "sync", "batch"),
                 _item(request, "Reading positions", "bookmark", "sync", "cursor"),
                 _item(request, "Lanes", "swap_vert", "sync", "lane"),
+                _item(request, "Rate budget", "speed", "sync", "budget"),
                 _item(request, "Creations in Close", "note_add", "sync", "intent"),
                 _item(request, "Close fields", "list_alt", "sync", "closefield"),
                 _item(request, "Close statuses", "label", "sync", "closestatus"),
@@ -68,11 +69,20 @@ def _daily(request: HttpRequest) -> list[Item | None]:
     return [
         _item(request, "Connectors", "sync_alt", "sync", "connector"),
         attention,
+        _approvals(request),
         queue,
         _item(request, "Outcomes", "history", "sync", "outcome"),
         _item(request, "Runs", "play_circle", "sync", "run"),
         _item(request, "Links", "link", "sync", "link"),
     ]
+
+
+def _approvals(request: HttpRequest) -> Item | None:
+    """Approvals are in the sidebar with how many wait."""
+    item = _item(request, "Approvals", "approval", "sync", "approval")
+    if item and (count := queries.count_waiting_approvals(visible_connectors(request))):
+        item["badge"] = f"{count:,}"
+    return item
 
 
 def _item(request: HttpRequest, title: str, icon: str, app: str, model: str) -> Item | None:

@@ -15,7 +15,9 @@ from unfold.decorators import display
 from sync.admin import cells, story
 from sync.admin.base import ConnectorFilter, HistoryAdmin
 from sync.admin.words import reason_words
+from sync.engine.plan import Result
 from sync.models import Outcome
+from sync.records import Direction
 
 
 @admin.register(Outcome)
@@ -34,7 +36,7 @@ class OutcomeAdmin(HistoryAdmin):
     search_fields = ("label", "key", "hull_id", "close_id")
     search_help_text = "Name, Hull id or Close id"
     list_select_related = ("connector",)
-    change_form_outer_after_template = "sync/admin/story.html"
+    change_form_outer_after_template = "sync/admin/change.html"
     fieldsets = (
         (
             None,
@@ -97,5 +99,21 @@ class OutcomeAdmin(HistoryAdmin):
         outcome = self.get_object(request, object_id)
         context = extra_context or {}
         if outcome is not None:
+            context["value_tables"] = [table for table in [values_table(outcome)] if table.rows]
             context["story"] = story.tell(outcome.connector, outcome.key, now=timezone.now())
         return super().change_view(request, object_id, form_url, context)
+
+
+def values_table(outcome: Outcome) -> story.Table:
+    """Show what was written, or would have been, beside what was there before; lists whole."""
+    is_outbound = outcome.direction == Direction.OUTBOUND
+    title = "What would be written" if outcome.result == Result.DRY_RUN else "What was written"
+    table = story.Table(title, ["Field in Close" if is_outbound else "Attribute in Hull", "Before", "After"])
+    labels = {f"custom.{field.close_id}": field.label for field in outcome.connector.close_fields.all()}
+    table.rows = [
+        [labels.get(name, name), *(story.readable(value) for value in pair)]
+        for name, pair in sorted(outcome.values.items())
+    ]
+    if table.rows and not is_outbound:
+        table.hint = "Before is what Hull was told last; “–” where it was never told."
+    return table

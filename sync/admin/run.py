@@ -15,7 +15,7 @@ from unfold.decorators import display
 
 from sync.admin import cells, story
 from sync.admin.base import ConnectorFilter, HistoryAdmin
-from sync.admin.words import DIRECTIONS, VARIANTS, reason_words
+from sync.admin.words import DIRECTIONS, OBJECTS, VARIANTS, reason_words
 from sync.models import Run
 from sync.queries import count_reasons
 
@@ -104,8 +104,24 @@ class RunAdmin(HistoryAdmin):
         run = self.get_object(request, object_id)
         context = extra_context or {}
         if run is not None:
-            context["tables"] = [table for table in (_reasons(run), *_calls(run)) if table.rows]
+            tables = (_report(run), _reasons(run), *_calls(run))
+            context["tables"] = [table for table in tables if table.rows]
         return super().change_view(request, object_id, form_url, context)
+
+
+def _report(run: Run) -> story.Table:
+    """Show what the run set out to do, counted before its first write."""
+    requests = run.report.get("requests", 0)
+    hint = f"Counted before the first write; {requests:,} requests to Close in all."
+    table = story.Table("What it set out to do", ["Records", "What", "Result", "Reason"], hint=hint)
+    table.rows = [
+        [
+            f"{row['count']:,}", OBJECTS[row["object"]], cells.result_badge(row["result"]),
+            str(reason_words(row["reason"]).label),
+        ]
+        for row in run.report.get("records", ())
+    ]  # fmt: skip
+    return table
 
 
 def _reasons(run: Run) -> story.Table:

@@ -2,25 +2,46 @@
 
 from __future__ import annotations
 
-from django.contrib import admin
+from typing import Any
+
+from django.contrib import admin, messages
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 from django.utils.safestring import SafeString
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
-from unfold.decorators import display
+from unfold.decorators import action, display
+from unfold.enums import ActionVariant
 
+from accounts.permissions import Permission
+from sync import tasks
 from sync.admin import cells
-from sync.admin.base import ConnectorFilter, HistoryAdmin
-from sync.models import CloseField, CloseStatus, HullAttribute, HullSegment
+from sync.admin.base import ConnectorFilter, HistoryAdmin, change_page, redirect
+from sync.errors import SyncError
+from sync.models import CloseField, CloseStatus, HullAttribute, HullSegment, Run
+from sync.records import Direction
+from sync.services import missing_options, options
+
+_SHOWN = 20
 
 
 @admin.register(CloseField)
 class CloseFieldAdmin(HistoryAdmin):
     """Custom fields; one that was removed in Close keeps its row and its name."""
 
-    list_display = ("label", "object_type", "type", "comes_in_as", "state_shown", "connector")
+    list_display = (
+        "label",
+        "object_type",
+        "type",
+        "comes_in_as",
+        "state_shown",
+        "missing_shown",
+        "connector",
+    )
     list_filter = (("connector", ConnectorFilter), ("object_type", ChoicesDropdownFilter))
     search_fields = ("label", "close_id", "attribute")
     ordering = ("connector__name", "object_type", "position")
-    fields = ("label", "connector", "object_type", "close_id", "type", "multiple", "choices_shown", "comes_in_as", "state_shown")  # fmt: skip
+    fields = ("label", "connector", "object_type", "close_id", "type", "multiple", "choices_shown", "missing_shown", "comes_in_as", "state_shown")  # fmt: skip
+    actions_detail = ("add_missing_options",)
 
     @display(description="Comes into Hull as", ordering="attribute")
     def comes_in_as(self, field: CloseField) -> str:
@@ -30,11 +51,50 @@ class CloseFieldAdmin(HistoryAdmin):
     def choices_shown(self, field: CloseField) -> SafeString:
         return cells.stacked_plainly(field.choices) or SafeString(cells.NOTHING)
 
+    @display(description="Missing in Close")
+    def missing_shown(self, field: CloseField) -> SafeString:
+        """What Hull's values asked for in vain, with how many records did; the most wanted first."""
+        lacking = list(missing_options.missing(field).items())
+        lines = [f"{option} ({count:,} record{'s' * (count > 1)})" for option, count in lacking[:_SHOWN]]
+        further = [f"and {len(lacking) - _SHOWN:,} more"] if len(lacking) > _SHOWN else []
+        return cells.stacked_plainly([*lines, *further]) or SafeString(cells.NOTHING)
+
     @display(description="State")
     def state_shown(self, field: CloseField) -> SafeString:
         if field.missing_since:
             return cells.badge("Gone from Close", "warning", title=f"since {field.missing_since:%Y-%m-%d}")
         return cells.badge("In Close", "success")
+
+    def has_edit_configuration_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.allows(request, Permission.EDIT_CONFIGURATION, obj)
+
+    def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
+        """Offer to add options where some are missing; users cannot be added that way."""
+        field = self.get_object(request, str(object_id))
+        is_open = field is not None and field.type == "choices" and missing_options.missing(field)
+        return super().get_actions_detail(request, object_id) if is_open else []
+
+    @action(
+        description="Add the missing options in Close", permissions=["edit_configuration"], icon="add",
+        variant=ActionVariant.PRIMARY,
+        dialog={
+            "title": "Add the missing options in Close?", "form_class": None, "form_submit_text": "Add them",
+            "description": "The field gets the options listed as missing, behind those that it has, for everybody who uses "
+            "Close. The records that asked for them are looked at again.",
+        },
+    )  # fmt: skip
+    def add_missing_options(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
+        field = self.get_permitted(request, object_id, Permission.EDIT_CONFIGURATION)
+        try:
+            added = options.add_missing(field, clock=timezone.now)
+        except SyncError as error:
+            messages.error(request, error.message)
+        else:
+            messages.success(
+                request, f"Added in Close: {', '.join(added)}." if added else "Nothing is missing."
+            )
+            tasks.nudge(field.connector_id, Direction.OUTBOUND, trigger=Run.Trigger.PERSON)
+        return redirect(request, change_page(field))
 
 
 @admin.register(CloseStatus)

@@ -96,6 +96,8 @@ def link_state(link: Link) -> SafeString:
         return cells.badge("Deleted in Close", "warning")
     if link.merged_into:
         return cells.badge(f"Merged into {link.merged_into}", "warning")
+    if link.paused_fields:
+        return cells.badge("Paired, a field is paused", "warning")
     return cells.badge("Paired", "success") if link.hull_id else cells.badge("Only in Close")
 
 
@@ -165,13 +167,13 @@ def readable(value: Any) -> SafeString | str:
         return cells.stacked_plainly([readable(entry) for entry in value])
     if isinstance(value, dict):
         return ", ".join(
-            f"{name}: {_flat(entry)}" for name, entry in value.items() if entry not in (None, "", [])
+            f"{name}: {flat(entry)}" for name, entry in value.items() if entry not in (None, "", [])
         )
     moment = parse_time(value) if isinstance(value, str) and "T" in value else None
     return cells.exact(moment) if moment else shorten(str(value), LONGEST)
 
 
-def _flat(value: Any) -> str:
+def flat(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else str(value)
 
 

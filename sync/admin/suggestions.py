@@ -6,13 +6,19 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
-from sync.mapping.paths import GROUP
+from sync.mapping.paths import ADDRESS_PARTS, GROUP
 from sync.models import Change, Connector, HullAttribute, HullSegment
 from sync.records import CloseSchema, Direction, ObjectType
 from sync.services import options, setup
 
 LATEST_CHANGES = 200
 MOST = 300
+
+_PARTS = {"address_1": "street", "address_2": "street, second line", "zipcode": "zip code"}
+# What the original does not offer to write, and we do. Addresses of other labels may be typed in.
+_LEAD_OUT = {"status_id": "Status"} | {
+    f"addresses.business.{part}": f"Business address: {_PARTS.get(part, part)}" for part in ADDRESS_PARTS
+}
 
 
 class Suggestions:
@@ -33,9 +39,8 @@ class Suggestions:
         """Return the fields that can be mapped, by name, with what they are called."""
         way = "out" if direction is Direction.OUTBOUND else "in"
         listed = options.choices(self.schema, f"fields-{object_type.lower()}-{way}")
-        if direction is Direction.OUTBOUND and object_type is ObjectType.LEAD:
-            listed.append({"value": "status_id", "label": "Status"})
-        return {option["value"]: option["label"] for option in listed}
+        further = _LEAD_OUT if direction is Direction.OUTBOUND and object_type is ObjectType.LEAD else {}
+        return {option["value"]: option["label"] for option in listed} | further
 
     def called(self, object_type: ObjectType, direction: Direction) -> Callable[[str], str]:
         """Return what tells a field's name in Close, or that Close does not have it."""

@@ -30,7 +30,8 @@ _REASONS: Mapping[Reason, Words] = {
     DoneReason.CHANGED: Words("Changed", "Values were written."),
     DoneReason.IN_SYNC: Words("In sync", "Nothing differed, so nothing was sent."),
     DoneReason.DELETED: Words(
-        "Deleted", "The record was deleted in Close; Hull keeps it and got closeio/deleted_at."
+        "Deleted",
+        "The record was deleted in Close, by a rep or because it has left; Hull keeps it and gets closeio/deleted_at.",
     ),
     DoneReason.MERGED: Words(
         "Merged", "The lead was merged into another one in Close; the account now carries the survivor's id."
@@ -209,6 +210,13 @@ VARIANTS: Mapping[str, str] = {
     Health.SILENT.value: "warning",
     Health.PAUSED.value: "warning",
     Health.RUNNING.value: "success",
+}
+
+# What the brake counts, as it reads after a number.
+EFFECTS: Mapping[str, str] = {
+    "creates": "new records",
+    "clears": "records with an emptied field",
+    "deletes": "deletions in Close",
 }
 
 OBJECTS: Mapping[str, str] = {"LEAD": "Lead", "CONTACT": "Contact"}

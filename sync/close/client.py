@@ -17,7 +17,7 @@ import requests
 
 from sync.close import parsing
 from sync.close.errors import error_for
-from sync.close.limits import RateLimits
+from sync.close.limits import Limiter, RateLimits
 from sync.close.parsing import ContactPage, EventPage, Export, LeadPage, SearchPage, Webhook
 from sync.errors import (
     ConfigurationError,
@@ -27,7 +27,7 @@ from sync.errors import (
     TransientError,
     UnknownResultError,
 )
-from sync.records import CloseIdentity, Contact, CustomField, Lead, LeadStatus, ObjectType
+from sync.records import CloseIdentity, CloseUser, Contact, CustomField, Lead, LeadStatus, ObjectType
 from sync.transport import Answer, Observer, Transport
 
 API_URL = "https://api.close.com/api/v1"
@@ -50,8 +50,9 @@ class CloseClient:
         observer: Observer | None = None,
         session: requests.Session | None = None,
         clock: Callable[[], float] = time.monotonic,
+        limits: Limiter | None = None,
     ) -> None:
-        self._limits = RateLimits(clock)
+        self._limits: Limiter = limits or RateLimits(clock)
         self._has_stable_order = True
         # The part of the key before the dot is its id, by which events name the key they were made with.
         self.api_key_id: str | None = api_key.partition(".")[0] if "." in api_key else None
@@ -97,6 +98,38 @@ class CloseClient:
         except NotFoundError:
             return self._all_rows(f"/custom_fields/{name}/")
 
+    def create_custom_field(self, object_type: ObjectType, label: str, type_: str) -> CustomField:
+        """Define a custom field. Raises RejectedError when the key may not manage the organization."""
+        body = {"name": label, "type": type_}
+        path = f"/custom_field/{object_type.value.lower()}/"
+        return self._write("POST", path, body, parsing.parse_custom_field)
+
+    def add_choices(self, object_type: ObjectType, close_id: str, options: Iterable[str]) -> CustomField:
+        """Add options to a field of choices, behind those that it has now. A shared field gets them for every object.
+
+        Raises RejectedError when the key may not manage the organization.
+        """
+        name = object_type.value.lower()
+        try:
+            return self._add_choices(f"/custom_field/{name}/", close_id, options)
+        except NotFoundError:
+            return self._add_choices("/custom_field/shared/", close_id, options)
+
+    def _add_choices(self, root: str, close_id: str, options: Iterable[str]) -> CustomField:
+        path, route = f"{root}{_segment(close_id)}/", f"{root}{{id}}/"
+        present = self._get(path, parsing.parse_custom_field, route=route).choices
+        return self._write(
+            "PUT",
+            path,
+            {"choices": list(dict.fromkeys([*present, *options]))},
+            parsing.parse_custom_field,
+            route,
+        )
+
+    def users(self) -> tuple[CloseUser, ...]:
+        """Return the sales reps of the organization."""
+        return tuple(parsing.parse_users(self._all_rows("/user/")))
+
     # ── Leads ────────────────────────────────────────────────────────────────────────────────────
 
     def lead_page(self, *, skip: int = 0, limit: int = 100) -> LeadPage:
@@ -123,6 +156,10 @@ class CloseClient:
         """Change the fields in the patch; a list replaces the whole list. Nested contacts cannot be changed here."""
         return self._write("PUT", f"/lead/{_segment(close_id)}/", patch, parsing.parse_lead, "/lead/{id}/")
 
+    def delete_lead(self, close_id: str) -> None:
+        """Delete a lead with its contacts and activities; one that is gone already is fine."""
+        self._delete(f"/lead/{_segment(close_id)}/", "/lead/{id}/")
+
     # ── Contacts ─────────────────────────────────────────────────────────────────────────────────
 
     def contact_page(self, *, skip: int = 0, limit: int = 100, lead_id: str | None = None) -> ContactPage:
@@ -144,6 +181,10 @@ class CloseClient:
         """Change the fields in the patch; `emails`, `phones` and `urls` replace the whole list."""
         path = f"/contact/{_segment(close_id)}/"
         return self._write("PUT", path, patch, parsing.parse_contact, "/contact/{id}/")
+
+    def delete_contact(self, close_id: str) -> None:
+        """Delete a contact; one that is gone already is fine."""
+        self._delete(f"/contact/{_segment(close_id)}/", "/contact/{id}/")
 
     # ── The event log and search ─────────────────────────────────────────────────────────────────
 
@@ -232,6 +273,12 @@ class CloseClient:
         route: str | None = None,
     ) -> _T:
         return _parsed(self._request(method, path, route, json=body), parse)
+
+    def _delete(self, path: str, route: str) -> None:
+        try:
+            self._request("DELETE", path, route)
+        except NotFoundError:
+            return
 
     def _request(self, method: str, path: str, route: str | None = None, **options: Any) -> Answer:
         self._limits.admit(route or path)

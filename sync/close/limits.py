@@ -1,5 +1,7 @@
-"""Remembers what Close said about its rate limits, so that a request it would refuse is not sent.
+"""Which requests share a limit, what Close says about it, and a limiter for one process that remembers it.
 
+A limiter keeps a request from being sent that Close would refuse. `RateLimits` is for scripts and first contacts; all
+other work draws on the budget that is shared through the database, see `sync.services.allowance`.
 https://developer.close.com/topics/rate-limits/
 """
 
@@ -8,12 +10,45 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 from sync.close.errors import rate_limit, retry_after
 from sync.errors import RateLimitedError
 from sync.transport import Answer
 
-_RECORDS = "records"
+RECORDS = "records"
+EVENTS = "event"
+
+
+class Limiter(Protocol):
+    """Decides about each request before it is sent, and hears each answer. Safe to use from several threads."""
+
+    def admit(self, route: str) -> None:
+        """Count one request. Raises RateLimitedError when it must not be sent now."""
+
+    def note(self, answer: Answer) -> None:
+        """Remember what an answer tells about its limit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What an answer said about its group's limit: how many requests are left, for how many seconds."""
+
+    group: str
+    remaining: float
+    reset: float
+    limit: float | None = None
+    refused: bool = False
+
+
+def said_by(answer: Answer) -> Said | None:
+    """Read an answer's headers. A 429 leaves nothing, whatever its header says; None when nothing was said."""
+    told = rate_limit(answer.headers)
+    if answer.status == 429:
+        return Said(group_of(answer.route), 0, retry_after(answer), told.get("limit"), refused=True)
+    if "remaining" not in told or "reset" not in told:
+        return None
+    return Said(group_of(answer.route), told["remaining"], told["reset"], told.get("limit"))
 
 
 @dataclass(slots=True)
@@ -48,19 +83,17 @@ class RateLimits:
 
     def note(self, answer: Answer) -> None:
         """Remember what an answer tells. Within one window the least that was heard counts."""
-        told = rate_limit(answer.headers)
-        if answer.status == 429:
-            told = {"remaining": 0, "reset": retry_after(answer)}
-        if "remaining" not in told or "reset" not in told:
+        said = said_by(answer)
+        if said is None:
             return
         with self._lock:
-            group, heard_until = group_of(answer.route), self._clock() + told["reset"]
-            known = self._current(group)
+            heard_until = self._clock() + said.reset
+            known = self._current(said.group)
             if known is None:
-                self._budgets[group] = _Budget(told["remaining"], heard_until)
+                self._budgets[said.group] = _Budget(said.remaining, heard_until)
                 return
-            known.remaining = min(known.remaining, told["remaining"])
-            if told["remaining"] < 1:
+            known.remaining = min(known.remaining, said.remaining)
+            if said.remaining < 1:
                 known.until = max(known.until, heard_until)
 
     def _current(self, group: str) -> _Budget | None:
@@ -72,5 +105,5 @@ def group_of(route: str) -> str:
     """Return the name of the limit that a route counts against: leads and contacts share one."""
     first, _, rest = route.strip("/").partition("/")
     if first in ("lead", "contact") and not rest.startswith("merge"):
-        return _RECORDS
+        return RECORDS
     return "search" if (first, rest) == ("data", "search") else first

@@ -7,7 +7,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sync.records import CloseEvent, CloseIdentity, Contact, CustomField, Lead, LeadStatus, parse_time
+from sync.records import (
+    CloseEvent,
+    CloseIdentity,
+    CloseUser,
+    Contact,
+    CustomField,
+    Lead,
+    LeadStatus,
+    parse_time,
+)
 
 # Kept out of a lead's fields: other objects, and custom values by their names, which change when one is renamed.
 _NOT_LEAD_FIELDS = ("contacts", "opportunities", "tasks", "custom")
@@ -205,6 +214,22 @@ def parse_custom_fields(rows: Any) -> Iterator[CustomField]:
                 tuple(str(choice) for choice in row.get("choices") or ()),
                 bool(row.get("accepts_multiple_values")),
             )
+
+
+def parse_custom_field(raw: Any) -> CustomField:
+    """Read one field definition. Raises ValueError when it has no id."""
+    found = next(iter(parse_custom_fields([raw])), None)
+    if found is None:
+        raise ValueError("A custom field from Close has no id.")
+    return found
+
+
+def parse_users(rows: Any) -> Iterator[CloseUser]:
+    """Read users; the name is the one by which a custom field knows them."""
+    for row in objects(rows):
+        names = (text(row.get("first_name")), text(row.get("last_name")))
+        if close_id := text(row.get("id")):
+            yield CloseUser(close_id, text(row.get("email")) or "", " ".join(name for name in names if name))
 
 
 def parse_webhook(raw: Any) -> Webhook:

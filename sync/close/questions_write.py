@@ -55,7 +55,7 @@ def event_lag(desk: Desk) -> Finding:
 )
 def search_lag(desk: Desk) -> Finding:
     lead = desk.make_lead()
-    query = search.leads_by_field("name", desk.marker)
+    query = search.by_field("lead", "name", desk.marker)
     body = {"query": query, "_fields": {"lead": ["id"]}, "_limit": 10}
     found, passed = desk.until(lambda: _hit(desk.probe.search(body).rows(), lead))
     return _seen(desk, bool(found), passed)

@@ -11,9 +11,11 @@ from typing import Any
 Query = dict[str, Any]
 
 
-def leads_by_field(path: str, value: str) -> Query:
-    """Find leads by a field of theirs: `name`, `url`, or a custom field as `custom.cf_…`."""
-    return _all_of({"type": "object_type", "object_type": "lead"}, _has_words(_field("lead", path), value))
+def by_field(object_type: str, path: str, value: str) -> Query:
+    """Find leads or contacts by a field of theirs: `name`, `url`, or a custom field as `custom.cf_…`."""
+    return _all_of(
+        {"type": "object_type", "object_type": object_type}, _has_words(_field(object_type, path), value)
+    )
 
 
 def contacts_by_email(address: str) -> Query:

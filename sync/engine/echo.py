@@ -7,7 +7,7 @@ from typing import Any
 
 from sync.engine.plan import BaseValue
 from sync.mapping.inbound import UPDATED_AT
-from sync.mapping.lists import values_of
+from sync.mapping.lists import address_part, values_of
 from sync.mapping.paths import parse_close_path
 from sync.records import Attributes
 
@@ -22,10 +22,12 @@ def says_something(changed: Attributes) -> bool:
 
 
 def value_at(path: str, fields: Attributes) -> Any:
-    """Return what a Close record holds at a mapped path, list targets as a list of values."""
+    """Return what a Close record holds at a mapped path: list targets as a list, an address's part by its label."""
     parsed = parse_close_path(path)
     if parsed.is_list:
         return values_of(fields.get(parsed.root), parsed.root, parsed.type)
+    if parsed.is_address_part:
+        return address_part(fields.get("addresses"), parsed.type, parsed.part)
     return fields.get(parsed.raw)
 
 

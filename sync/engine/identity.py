@@ -1,13 +1,24 @@
-"""How a record finds its counterpart, and by which claims Hull is to find it."""
+"""How a record finds its counterpart, and by which claims Hull is to find it.
+
+The order: its link, the Close id that Hull carries, then the match keys, strongest first (`KINDS`). What Close
+holds is indexed under the same keys as it is read, so that no request is needed to find it.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from sync.engine.plan import KnownRecord
 from sync.mapping import transforms
 from sync.mapping.lists import values_of
-from sync.mapping.outbound import comparable_identifier
+from sync.mapping.outbound import comparable_identifier, identifier
+from sync.mapping.paths import hull_name
 from sync.mapping.transforms import UnusableValueError
-from sync.records import Claims, ObjectType, SyncSettings
+from sync.records import Claims, Direction, HullAccount, HullUser, ObjectType, SyncSettings
+
+MatchKey = tuple[str, str]
+HULL_ID, IDENTIFIER, EXTERNAL_ID, HOST, EMAIL = "hull_id", "identifier", "external_id", "host", "email"
 
 _PREFIXES = ("external_id", "domain", "email")
 
@@ -69,14 +80,100 @@ def contact_emails(contact: KnownRecord) -> list[str]:
     return found
 
 
-def match_values(
-    record: KnownRecord, object_type: ObjectType, settings: SyncSettings
-) -> set[tuple[str, str]]:
-    """Return `(kind, value)` pairs by which a Close record can be found in the local match index."""
+def match_values(record: KnownRecord, object_type: ObjectType, settings: SyncSettings) -> set[MatchKey]:
+    """Return the `(kind, value)` pairs under which a Close record is found in the local match index."""
+    held = [(HULL_ID, _text(record.close.get(hull_id_path(object_type, settings))))]
+    held += [(EXTERNAL_ID, _text(record.close.get(external_id_path(object_type, settings))))]
     if object_type is ObjectType.CONTACT:
-        return {("email", value) for value in contact_emails(record)}
-    value = comparable_identifier(record.close.get(settings.identity_close), settings)
-    return {("identifier", value)} if value else set()
+        held += [(EMAIL, value) for value in contact_emails(record)]
+    else:
+        held += [(IDENTIFIER, comparable_identifier(record.close.get(settings.identity_close), settings))]
+        held += [(HOST, transforms.host(record.close.get("url")))] if settings.identity_close != "url" else []
+    return {(kind, value) for kind, value in held if value}
+
+
+def wanted_keys(hull: HullAccount | HullUser, settings: SyncSettings) -> list[MatchKey]:
+    """Return the match keys of a Hull record, strongest first.
+
+    An external id counts where a mapping writes it into Close; a lead's web address also where something else is
+    the identifier.
+    """
+    is_account = isinstance(hull, HullAccount)
+    object_type = ObjectType.LEAD if is_account else ObjectType.CONTACT
+    keys = [(HULL_ID, hull.hull_id if hull_id_path(object_type, settings) else None)]
+    keys += [(IDENTIFIER, identifier(hull, settings))] if isinstance(hull, HullAccount) else []
+    external_id = _text(hull.attributes.get("external_id"))
+    keys += [(EXTERNAL_ID, external_id if external_id_path(object_type, settings) else None)]
+    if isinstance(hull, HullUser):
+        keys += [(EMAIL, folded_email(hull.email))]
+    elif settings.identity_close != "url":
+        keys += [(HOST, transforms.host(hull.domain))]
+    return [(kind, value) for kind, value in keys if value]
+
+
+def best_matches(
+    hull: HullAccount | HullUser, found: Callable[[MatchKey], Sequence[KnownRecord]], settings: SyncSettings
+) -> tuple[KnownRecord, ...]:
+    """Return the Close records that a Hull record may be: those of the strongest key that finds any.
+
+    A lead found by its web address alone is none of them when it holds another identifier.
+    """
+    for key in wanted_keys(hull, settings):
+        fitting = tuple(record for record in found(key) if not _contradicts(record, hull, key[0], settings))
+        if fitting:
+            return fitting
+    return ()
+
+
+def _contradicts(
+    record: KnownRecord, hull: HullAccount | HullUser, kind: str, settings: SyncSettings
+) -> bool:
+    if kind != HOST or not isinstance(hull, HullAccount):
+        return False
+    held = comparable_identifier(record.close.get(settings.identity_close), settings)
+    return bool(held) and held != identifier(hull, settings)
+
+
+def creation_identifier(hull: HullAccount | HullUser, settings: SyncSettings) -> str:
+    """Return what a new record is known by to everybody who writes to the same Close organization; may be empty.
+
+    While one of a name is being created, nobody creates another.
+    """
+    if isinstance(hull, HullUser):
+        address = folded_email(hull.email)
+        return f"email:{address}" if address else ""
+    value = identifier(hull, settings)
+    by_host = settings.identity_hull == "domain" or settings.identity_close == "url"
+    return f"{'host' if by_host else settings.identity_close}:{value}"[:400] if value else ""
+
+
+def folded_email(value: str | None) -> str | None:
+    """Return an e-mail address as the match index holds it, or None when it is none."""
+    try:
+        return transforms.email(value) if value else None
+    except UnusableValueError:
+        return None
+
+
+def hull_id_path(object_type: ObjectType, settings: SyncSettings) -> str:
+    """Return the custom field that keeps the Hull id, as `custom.cf_…`; empty when none does."""
+    is_lead = object_type is ObjectType.LEAD
+    field = settings.lead_hull_id_field if is_lead else settings.contact_hull_id_field
+    return f"custom.{field}" if field else ""
+
+
+def external_id_path(object_type: ObjectType, settings: SyncSettings) -> str:
+    """Return the custom field that a mapping writes Hull's external id into; empty when none does."""
+    rows = settings.mapped(object_type, Direction.OUTBOUND)
+    written = [row.close for row in rows if hull_name(row.hull) == "external_id" and not row.transform]
+    return next((path for path in written if path.startswith("custom.")), "")
+
+
+def _text(value: Any) -> str | None:
+    """Return an id as it is compared. A list or an object is none."""
+    return (
+        str(value).strip() or None if isinstance(value, str | int) and not isinstance(value, bool) else None
+    )
 
 
 def _with_anonymous(claims: Claims, close_id: str) -> Claims:

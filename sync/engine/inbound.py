@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
+from sync.engine import departures
+from sync.engine.contested import as_told_before, attributes_of, contested
 from sync.engine.echo import says_something
 from sync.engine.identity import account_claims, user_claims
 from sync.engine.plan import (
@@ -25,7 +29,7 @@ from sync.mapping.inbound import (
 )
 from sync.mapping.limits import within_limits
 from sync.mapping.paths import GROUP
-from sync.records import Attributes, ObjectType, SyncSettings
+from sync.records import Attributes, Departure, DeparturePolicy, ObjectType, SyncSettings
 
 DELETED = "deleted"
 MERGED = "merged"
@@ -34,6 +38,11 @@ UPSERT = "upsert"
 
 def plan_inbound(record: InboundRecord, settings: SyncSettings) -> InboundDecision:
     """Decide about one Close record: tell Hull what changed, or nothing, and why."""
+    if record.link.is_further:
+        return InboundDecision(record, Result.SKIPPED, SkipReason.ANOTHER_CONTACT)
+    silent = departures.silence(record.link)
+    if silent:
+        return InboundDecision(record, Result.SKIPPED, silent)
     if record.action == MERGED:
         return _merged(record, settings)
     if record.action == DELETED:
@@ -48,11 +57,14 @@ def _upserted(record: InboundRecord, settings: SyncSettings) -> InboundDecision:
     attributes = build_attributes(
         record.object_type, known.close_id, known.close, settings, known.parent_close_id
     )
+    mine = contested(record, settings)
+    attributes = as_told_before(attributes, mine, known.sent)
     changed = changed_attributes(attributes, known.sent)
     if known.sent and not says_something(changed):
-        return _nothing_new(record)
-    fitting, left_out = within_limits(changed)
-    sent = remembered(attributes, known.sent)  # what was left out too, so that it is tried once, not for ever
+        return replace(_nothing_new(record), notes=tuple(mine.values()))
+    fitting, unfit = within_limits(changed)
+    left_out = (*mine.values(), *unfit)
+    sent = remembered(attributes, known.sent)  # what did not fit too, so that it is tried once, not for ever
     if known.sent and not says_something(fitting):
         return InboundDecision(record, Result.UNCHANGED, DoneReason.IN_SYNC, sent=sent, notes=left_out)
     result, reason = (Result.UPDATED, DoneReason.CHANGED) if known.sent else (Result.CREATED, DoneReason.NEW)
@@ -68,8 +80,11 @@ def _nothing_new(record: InboundRecord) -> InboundDecision:
 
 
 def _deleted(record: InboundRecord, settings: SyncSettings) -> InboundDecision:
-    if not _is_in_hull(record.link):
+    chosen = departures.after_deletion(record.link, record.object_type, settings)
+    if chosen is DeparturePolicy.IGNORE or not _is_in_hull(record.link):
         return InboundDecision(record, Result.SKIPPED, SkipReason.DELETED_REMOTELY)
+    if chosen is DeparturePolicy.UNLINK:
+        return _unlinked(record, Departure.DELETED_IN_CLOSE, settings)
     if record.link.sent.get(DELETED_AT):
         return InboundDecision(record, Result.UNCHANGED, DoneReason.IN_SYNC, sent=record.link.sent)
     return _told(record, {DELETED_AT: record.at.isoformat()}, DoneReason.DELETED, settings)
@@ -77,14 +92,24 @@ def _deleted(record: InboundRecord, settings: SyncSettings) -> InboundDecision:
 
 def _merged(record: InboundRecord, settings: SyncSettings) -> InboundDecision:
     survivor = record.link.merged_into
-    if not survivor or not _is_in_hull(record.link):
+    chosen = departures.policy_of(settings, ObjectType.LEAD, Departure.MERGED_IN_CLOSE)
+    if chosen is DeparturePolicy.IGNORE or not survivor or not _is_in_hull(record.link):
         return InboundDecision(record, Result.SKIPPED, SkipReason.MERGED_INTO_OTHER)
+    if chosen is DeparturePolicy.UNLINK:
+        return _unlinked(record, Departure.MERGED_IN_CLOSE, settings)
     if record.link.sent.get(f"{GROUP}/id") == survivor:
         return InboundDecision(record, Result.UNCHANGED, DoneReason.IN_SYNC, sent=record.link.sent)
     attributes: dict[str, Any] = {f"{GROUP}/id": survivor}
     if record.link.sent.get(DELETED_AT):
         attributes[DELETED_AT] = None
     return _told(record, attributes, DoneReason.MERGED, settings)
+
+
+def _unlinked(record: InboundRecord, departure: Departure, settings: SyncSettings) -> InboundDecision:
+    """The Close record is gone and its pair with it: Hull holds no id of it any more."""
+    names = ("id", "lead_id") if record.object_type is ObjectType.CONTACT else ("id",)
+    told = _told(record, {f"{GROUP}/{name}": None for name in names}, DoneReason.UNLINKED, settings)
+    return replace(told, departure=departure)
 
 
 def _told(
@@ -112,7 +137,7 @@ def _write(record: InboundRecord, changed: Attributes, settings: SyncSettings) -
     if record.object_type is ObjectType.LEAD:
         return HullWrite(ObjectType.LEAD, attributes, account=account_claims(record.link, settings))
     account = None
-    if f"{GROUP}/lead_id" in changed and record.account:
+    if changed.get(f"{GROUP}/lead_id") and record.account:
         account = account_claims(record.account, settings)
     return HullWrite(
         ObjectType.CONTACT,
@@ -137,14 +162,16 @@ def remembered(attributes: Attributes, sent: Attributes, *, whole: bool = True) 
 
 
 def write_back(
-    known: KnownRecord, object_type: ObjectType, settings: SyncSettings
+    known: KnownRecord, object_type: ObjectType, settings: SyncSettings, *, undecided: Iterable[str] = ()
 ) -> tuple[HullWrite | None, Attributes]:
     """Return what Hull is told after we wrote to Close: the new id and what Close made of the values.
 
     The claim is the Hull record that the change came from, so that nothing else can be created or merged.
-    Returns no write when Hull holds everything already.
+    Returns no write when Hull holds everything already. `undecided` names Close fields in which the two sides
+    differ until a person acts: Hull keeps its own value of them.
     """
     attributes = build_attributes(object_type, known.close_id, known.close, settings, known.parent_close_id)
+    attributes = as_told_before(attributes, attributes_of(undecided, object_type, settings), known.sent)
     changed = changed_attributes(attributes, known.sent)
     if known.sent and not says_something(changed):
         return None, known.sent
@@ -155,3 +182,15 @@ def write_back(
     else:
         write = HullWrite(object_type, operations, user=user_claims(known))
     return write, remembered(attributes, known.sent)
+
+
+def values_before_and_after(decision: InboundDecision) -> dict[str, list[Any]]:
+    """Return what a decision tells Hull as `{attribute: [before, after]}`, as far as we told what was before."""
+    if decision.write is None:
+        return {}
+    sent = decision.record.link.sent
+    return {name: [sent.get(name), _plain(value)] for name, value in decision.write.attributes.items()}
+
+
+def _plain(value: Any) -> Any:
+    return value["value"] if isinstance(value, dict) and value.get("operation") == "setIfNull" else value

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from sync.engine import segments
-from sync.engine.patch import build_body, build_patch
+from sync.engine import departures, segments
+from sync.engine.identity import creation_identifier
+from sync.engine.patch import Patch, build_body, build_patch
+from sync.engine.placement import PLACE, wants_another_lead
 from sync.engine.plan import (
     Decision,
     DoneReason,
@@ -29,17 +30,19 @@ from sync.mapping.outbound import (
     find_status,
     identifier,
 )
-from sync.mapping.paths import LISTS
 from sync.records import HullAccount, HullUser, SyncSettings
 
 
 def plan_family(family: Family, settings: SyncSettings) -> FamilyPlan:
     """Decide about one Hull account and those of its users that are due. Contacts follow their lead."""
-    lead = plan_lead(family.lead, settings) if family.lead else None
-    return FamilyPlan(
-        lead,
-        tuple(plan_contact(contact, lead, settings) for contact in family.contacts),
-    )
+    return plan_contacts(family, plan_lead(family.lead, settings) if family.lead else None, settings)
+
+
+def plan_contacts(family: Family, lead: Decision | None, settings: SyncSettings) -> FamilyPlan:
+    """Decide about the users of a family whose lead was decided about."""
+    contacts = [plan_contact(contact, lead, settings) for contact in family.contacts]
+    further = [again for contact in contacts for again in _further_contacts(contact, settings)]
+    return FamilyPlan(lead, (*contacts, *further))
 
 
 # ── Leads ────────────────────────────────────────────────────────────────────────────────────────
@@ -48,11 +51,18 @@ def plan_family(family: Family, settings: SyncSettings) -> FamilyPlan:
 def plan_lead(record: OutboundRecord, settings: SyncSettings) -> Decision:
     """Decide about one account: skip, hold, adopt, create, update or leave."""
     assert isinstance(record.hull, HullAccount)
+    if record.gone:
+        return departures.deleted_in_hull(record, settings)
     if not record.batch and not segments.matches(record.hull.segment_ids, settings.account_segments):
-        return _skip(
-            record,
-            SkipReason.NOT_IN_SEGMENT if settings.account_segments else SkipReason.NO_SEGMENTS,
-        )
+        if not settings.account_segments:
+            return _skip(record, SkipReason.NO_SEGMENTS)
+        return departures.left_segment(record, settings, is_told=record.hull.segment_ids is not None)
+    decision = _plan_lead(departures.after_merge(record, settings), settings)
+    return departures.with_losers(decision, record, settings)
+
+
+def _plan_lead(record: OutboundRecord, settings: SyncSettings) -> Decision:
+    assert isinstance(record.hull, HullAccount)
     known = record.link or _only(record.candidates)
     blocked = _blocked(record, known)
     if blocked:
@@ -62,7 +72,7 @@ def plan_lead(record: OutboundRecord, settings: SyncSettings) -> Decision:
         return _update(record, known, desired, Verb.UPDATE_LEAD)
     if not identifier(record.hull, settings):
         return _skip(record, SkipReason.NO_IDENTIFIER)
-    return _create_lead(record, desired, settings)
+    return _look_up(record) or _create_lead(record, desired, settings)
 
 
 def _create_lead(record: OutboundRecord, desired: Desired, settings: SyncSettings) -> Decision:
@@ -74,7 +84,7 @@ def _create_lead(record: OutboundRecord, desired: Desired, settings: SyncSetting
             note = f"“{settings.lead_status}” is not a lead status in Close. Choose another one on the connector."
             return Decision(record, Result.FAILED, FailureMode.CONFIGURATION, notes=(note,))
         body["status_id"] = status_id
-    return _creating(record, Verb.CREATE_LEAD, body, base, desired)
+    return _creating(record, Verb.CREATE_LEAD, body, base, desired, settings)
 
 
 # ── Contacts ─────────────────────────────────────────────────────────────────────────────────────
@@ -83,6 +93,8 @@ def _create_lead(record: OutboundRecord, desired: Desired, settings: SyncSetting
 def plan_contact(record: OutboundRecord, lead: Decision | None, settings: SyncSettings) -> Decision:
     """Decide about one user, given what was decided about its account."""
     assert isinstance(record.hull, HullUser)
+    if record.gone:
+        return departures.deleted_in_hull(record, settings)
     if lead is None:
         return _skip(
             record,
@@ -92,37 +104,104 @@ def plan_contact(record: OutboundRecord, lead: Decision | None, settings: SyncSe
     refused = _contact_gate(record, lead, settings)
     if refused:
         return refused
+    decision = _plan_contact(departures.after_merge(record, settings), lead, settings)
+    return departures.with_losers(decision, record, settings)
+
+
+def _plan_contact(record: OutboundRecord, lead: Decision, settings: SyncSettings) -> Decision:
+    assert isinstance(record.hull, HullUser)
     known = record.link or _only(record.candidates)
     blocked = _blocked(record, known)
     if blocked:
         return blocked
     desired = build_contact(record.hull, settings)
-    if known:
-        return _update(record, known, desired, Verb.UPDATE_CONTACT)
-    return _create_contact(record, lead, desired)
+    if known is None:
+        return _look_up(record) or _create_contact(record, lead, desired, settings)
+    return _placed(record, known, lead, desired, settings)
+
+
+def _placed(
+    record: OutboundRecord, known: KnownRecord, lead: Decision, desired: Desired, settings: SyncSettings
+) -> Decision:
+    """Decide about a contact that is there, also when Hull wants it in another lead."""
+    lead_id = _lead_id(lead)
+    if lead_id is None:
+        return _without_lead(record, known, lead, desired)
+    if not wants_another_lead(known, lead_id, record.hull.indexed_at):
+        return replace(_update(record, known, desired, Verb.UPDATE_CONTACT), lead_id=lead_id)
+    there = _only(record.candidates)
+    if len(record.candidates) > 1 or there:
+        blocked = _blocked(replace(record, link=None), there)
+        return blocked or replace(
+            _update(record, there or known, desired, Verb.UPDATE_CONTACT), lead_id=lead_id
+        )
+    if settings.moves_contacts:
+        return _moved(_update(record, known, desired, Verb.UPDATE_CONTACT), lead_id)
+    return _blocked(record, None) or _create_contact(record, lead, desired, settings)
+
+
+def _without_lead(record: OutboundRecord, known: KnownRecord, lead: Decision, desired: Desired) -> Decision:
+    """A user's new account is not in Close yet: its contact waits for it, since it belongs there."""
+    if PLACE in known.base and (
+        lead.verb is Verb.CREATE_LEAD or lead.result in (Result.PENDING, Result.FAILED)
+    ):
+        note = "Its new account is not in Close yet."
+        return Decision(
+            record, Result.PENDING, WaitReason.PARENT_PENDING, close_id=known.close_id, notes=(note,)
+        )
+    return _update(record, known, desired, Verb.UPDATE_CONTACT)
+
+
+def _moved(update: Decision, lead_id: str) -> Decision:
+    if update.read_first:
+        return update
+    moved = replace(update, verb=Verb.UPDATE_CONTACT, body={**update.body, PLACE: lead_id}, lead_id=lead_id)
+    if update.conflicts:
+        return moved
+    return replace(moved, result=Result.UPDATED, reason=DoneReason.CHANGED)
+
+
+def _further_contacts(contact: Decision, settings: SyncSettings) -> list[Decision]:
+    """The user's contacts in other leads are kept in step with it, where that is chosen."""
+    record = contact.record
+    if not settings.keeps_every_contact or contact.result in (Result.SKIPPED, Result.FAILED):
+        return []
+    assert isinstance(record.hull, HullUser)
+    if contact.departure:
+        paired = [one for one in record.further if one.hull_id == record.key]
+        return [departures.unlink_further(contact, one) for one in paired]
+    desired = build_contact(record.hull, settings)
+    updates = [
+        _update(replace(record, link=one), one, desired, Verb.UPDATE_CONTACT) for one in record.further
+    ]
+    return [replace(update, is_further=True) for update in updates]
 
 
 def _contact_gate(record: OutboundRecord, lead: Decision, settings: SyncSettings) -> Decision | None:
     assert isinstance(record.hull, HullUser)
+    if lead.verb is Verb.DELETE_LEAD:
+        return _skip(record, SkipReason.PARENT_NOT_LINKED, "Its lead is deleted, and the contact with it.")
     if record.batch:
         allowed = True
     elif settings.user_segments:
         allowed = segments.matches(record.hull.segment_ids, settings.user_segments)
     else:
-        allowed = lead.reason not in (SkipReason.NOT_IN_SEGMENT, SkipReason.NO_SEGMENTS)
-    if not allowed:
-        return _skip(
-            record,
-            SkipReason.NO_SEGMENTS if _names_none(settings) else SkipReason.NOT_IN_SEGMENT,
-        )
-    return None
+        allowed = not departures.has_left_segment(lead)
+    if allowed:
+        return None
+    if _names_none(settings):
+        return _skip(record, SkipReason.NO_SEGMENTS)
+    deciding = record.hull if settings.user_segments else lead.record.hull
+    return departures.left_segment(record, settings, is_told=deciding.segment_ids is not None)
 
 
 def _names_none(settings: SyncSettings) -> bool:
     return not settings.account_segments and not settings.user_segments
 
 
-def _create_contact(record: OutboundRecord, lead: Decision, desired: Desired) -> Decision:
+def _create_contact(
+    record: OutboundRecord, lead: Decision, desired: Desired, settings: SyncSettings
+) -> Decision:
     body, base = build_body(desired)
     if not body:
         return _skip(
@@ -132,9 +211,10 @@ def _create_contact(record: OutboundRecord, lead: Decision, desired: Desired) ->
         )
     parent = _lead_id(lead)
     if parent:
-        return _creating(record, Verb.CREATE_CONTACT, {"lead_id": parent} | body, base, desired)
+        made = _creating(record, Verb.CREATE_CONTACT, {PLACE: parent} | body, base, desired, settings)
+        return replace(made, lead_id=parent)
     if lead.verb is Verb.CREATE_LEAD:
-        return _creating(record, Verb.CREATE_CONTACT, body, base, desired)
+        return _creating(record, Verb.CREATE_CONTACT, body, base, desired, settings)
     if lead.result in (Result.PENDING, Result.FAILED) or lead.read_first:
         note = "Its account is not in Close yet."
         return Decision(record, Result.PENDING, WaitReason.PARENT_PENDING, notes=(note,))
@@ -144,7 +224,7 @@ def _create_contact(record: OutboundRecord, lead: Decision, desired: Desired) ->
 def _lead_id(lead: Decision) -> str | None:
     """Return the lead that new contacts go to: the one decided about, else the linked one of a skipped account."""
     link = lead.record.link
-    if lead.reason is SkipReason.DELETED_REMOTELY:
+    if lead.reason is SkipReason.DELETED_REMOTELY or not departures.takes_contacts(lead):
         return None
     if lead.close_id or link is None or link.deleted or link.merged_into:
         return lead.close_id
@@ -165,7 +245,8 @@ def _blocked(record: OutboundRecord, known: KnownRecord | None) -> Decision | No
             f"{known.close_id} is already linked to Hull record {known.hull_id}.",
         )
     if known and (known.deleted or known.merged_into):
-        return replace(_skip(record, SkipReason.DELETED_REMOTELY), close_id=known.close_id)
+        reason = SkipReason.DELETED_REMOTELY if known.deleted else SkipReason.MERGED_INTO_OTHER
+        return replace(_skip(record, reason), close_id=known.close_id)
     if known:
         return None
     if len(record.candidates) > 1:
@@ -197,18 +278,25 @@ def _update(record: OutboundRecord, known: KnownRecord, desired: Desired, verb: 
             close_id=known.close_id,
             read_first=True,
         )
-    patch, base = build_patch(desired, known, record.hull.indexed_at) if record.due else ({}, {})
+    patch = build_patch(desired, known, record.hull.indexed_at, record.chosen) if record.due else Patch()
     adopted = known.hull_id is None
-    replaces_list = not known.current and any(name in LISTS for name in patch)
     result, reason = _updated(patch, adopted)
     return Decision(
-        record, result, reason, verb if patch else None, known.close_id, patch, base, desired.notes, replaces_list, adopted
+        record, result, reason, verb if patch.body else None, known.close_id, patch.body, patch.base,
+        (*desired.notes, *patch.notes), patch.read_first, adopted, left_out=desired.left_out,
+        conflicts=patch.conflicts, paused=patch.paused,
     )  # fmt: skip
 
 
-def _updated(patch: Mapping[str, Any], adopted: bool) -> tuple[Result, Reason]:
-    reason: Reason = DoneReason.ADOPTED if adopted else DoneReason.CHANGED if patch else DoneReason.IN_SYNC
-    return (Result.UPDATED if patch else Result.UNCHANGED), reason
+def _updated(patch: Patch, adopted: bool) -> tuple[Result, Reason]:
+    if patch.conflicts:
+        return Result.PENDING, WaitReason.CONFLICT
+    if patch.paused and not patch.body and not adopted:
+        return Result.SKIPPED, SkipReason.FLIPPING
+    reason: Reason = (
+        DoneReason.ADOPTED if adopted else DoneReason.CHANGED if patch.body else DoneReason.IN_SYNC
+    )
+    return (Result.UPDATED if patch.body else Result.UNCHANGED), reason
 
 
 def _creating(
@@ -217,8 +305,20 @@ def _creating(
     body: dict[str, Any],
     base: dict[str, Any],
     desired: Desired,
+    settings: SyncSettings,
 ) -> Decision:
-    return Decision(record, Result.CREATED, DoneReason.NEW, verb, None, body, base, desired.notes)
+    known_as = creation_identifier(record.hull, settings)
+    return Decision(
+        record, Result.CREATED, DoneReason.NEW, verb, None, body, base, desired.notes, identifier=known_as,
+        left_out=desired.left_out,
+    )  # fmt: skip
+
+
+def _look_up(record: OutboundRecord) -> Decision | None:
+    """Where our index may lag behind Close, Close is asked before anything is made."""
+    if record.is_index_current:
+        return None
+    return Decision(record, Result.PENDING, WaitReason.TRANSIENT, look_up=True)
 
 
 def _skip(record: OutboundRecord, reason: SkipReason, note: str = "") -> Decision:

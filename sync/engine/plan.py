@@ -6,13 +6,14 @@ The stored choices of the models are built from these enums, and each reason has
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sync.records import Attributes, Claims, HullAccount, HullUser, ObjectType
+from sync.mapping.outbound import LeftOut
+from sync.records import Attributes, Claims, Conflict, Departure, HullAccount, HullUser, ObjectType
 
 
 class Result(StrEnum):
@@ -92,6 +93,8 @@ class Verb(StrEnum):
     UPDATE_LEAD = "UPDATE_LEAD"
     CREATE_CONTACT = "CREATE_CONTACT"
     UPDATE_CONTACT = "UPDATE_CONTACT"
+    DELETE_LEAD = "DELETE_LEAD"
+    DELETE_CONTACT = "DELETE_CONTACT"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +113,9 @@ class KnownRecord:
     """What we know of one Close record and of the Hull record it is paired with.
 
     `close` holds the fields as Close last told them; `current` says that they were read just now.
-    `hull_id` is None while no Hull record is paired. `sent` holds the attributes Hull last got from us.
+    `hull_id` is None while no Hull record is paired. `sent` holds the attributes Hull last got from us. `departed`
+    names the departure that was acted upon last; it is empty again once the record is back. `flips` holds per field
+    what we wrote lately, `paused` the fields that went back and forth; see `sync.engine.flips`.
     """
 
     close_id: str
@@ -124,6 +129,19 @@ class KnownRecord:
     merged_into: str | None = None
     current: bool = False
     seen: bool = True
+    is_further: bool = False
+    departed: str = ""
+    flips: Mapping[str, Sequence[Sequence[str]]] = field(default_factory=dict)
+    paused: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A person's choice for one field: whose value stays, and the two values that the person saw."""
+
+    side: Conflict
+    hull: Any
+    close: Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +150,11 @@ class OutboundRecord:
 
     `link` is its paired Close record, `candidates` the Close records that it may be when it has none.
     `create_blocked` is set while the result of an earlier POST for it is unknown. An account that only came
-    along with its user is not `due`: its lead may be made or linked, but it is not updated.
+    along with its user is not `due`: its lead may be made or linked, but it is not updated. Where the match index
+    may lag behind Close, `is_index_current` is not set, and Close is asked before anything is made. `further` are
+    contacts of other leads that are the same user. `gone` says that Hull told of its deletion. `named` are the Close
+    records whose anonymous ids Hull holds on it, whoever they are paired with. `chosen` holds what a person said about
+    fields that both sides changed.
     """
 
     key: str
@@ -143,6 +165,11 @@ class OutboundRecord:
     batch: bool = False
     create_blocked: bool = False
     due: bool = True
+    is_index_current: bool = True
+    further: tuple[KnownRecord, ...] = ()
+    gone: bool = False
+    named: tuple[KnownRecord, ...] = ()
+    chosen: Mapping[str, Chosen] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,8 +186,13 @@ class Decision:
 
     `verb` is None when Close needs no request. `body` is the POST body or the patch. `base` holds, per
     Close field, the Hull value that is reconciled once the decision was carried out. `notes` are
-    sentences about values that were left out. `read_first` asks the shell to read the record and to
-    plan again, because a list would be replaced whole.
+    sentences about values that were left out, `left_out` those of them that another configuration heals.
+    `read_first` asks the shell to read the record and to plan again, because a list would be replaced whole; `look_up` to search Close for it and to plan again.
+    `identifier` names a new record for everybody who writes to the same Close organization. `lead_id` is the lead
+    that Hull wants a contact in, as far as it is known. `is_further` marks another contact of the same user.
+    `departure` is the one that is acted upon. `losers` are records whose Hull record was merged into this one.
+    `conflicts` are the fields that wait for a person, as Hull's and Close's value, `paused` those that would have been
+    written but went back and forth too often; Hull is not told of either.
     """
 
     record: OutboundRecord
@@ -174,6 +206,15 @@ class Decision:
     read_first: bool = False
     adopted: bool = False
     candidates: tuple[str, ...] = ()
+    look_up: bool = False
+    identifier: str = ""
+    lead_id: str | None = None
+    is_further: bool = False
+    departure: Departure | None = None
+    losers: tuple[KnownRecord, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
+    conflicts: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
+    paused: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,12 +224,17 @@ class FamilyPlan:
     lead: Decision | None
     contacts: tuple[Decision, ...] = ()
 
+    @property
+    def decisions(self) -> list[Decision]:
+        return [*([self.lead] if self.lead else []), *self.contacts]
+
 
 @dataclass(frozen=True, slots=True)
 class InboundRecord:
     """One Close record to consider: its latest state, or that it was deleted or merged.
 
-    `action` is `upsert`, `deleted` or `merged`; `account` is the known record of a contact's lead.
+    `action` is `upsert`, `deleted` or `merged`; `account` is the known record of a contact's lead. `queued` is what
+    Hull told of the paired record and was not carried out yet.
     """
 
     key: str
@@ -200,6 +246,7 @@ class InboundRecord:
     ours: bool = False
     shared_emails: frozenset[str] = frozenset()
     create_in_flight: bool = False
+    queued: OutboundRecord | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +261,10 @@ class HullWrite:
 
 @dataclass(frozen=True, slots=True)
 class InboundDecision:
-    """What to tell Hull about one Close record. `sent` is the full attribute set Hull holds afterwards."""
+    """What to tell Hull about one Close record. `sent` is the full attribute set Hull holds afterwards.
+
+    `departure` is the one for which the pair is dissolved.
+    """
 
     record: InboundRecord
     result: Result
@@ -222,3 +272,4 @@ class InboundDecision:
     write: HullWrite | None = None
     sent: Attributes = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    departure: Departure | None = None

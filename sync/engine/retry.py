@@ -32,7 +32,7 @@ def next_attempt(
     attempt's patience: it is waited out for as long as the remote says.
     """
     if isinstance(error, RateLimitedError):
-        return now + timedelta(seconds=error.retry_after), WaitReason.RATE_LIMITED
+        return error.until or now + timedelta(seconds=error.retry_after), WaitReason.RATE_LIMITED
     if attempts >= MOST_ATTEMPTS:
         return None
     delay = min(FIRST_DELAY * 2 ** max(attempts - 1, 0), LONGEST_DELAY) * (1 + jitter / 4)

@@ -10,7 +10,10 @@ from typing import Any
 
 VERSION = "1.0.0"
 SOURCE = "closeio"  # the group under which Close's attributes are in Hull: `closeio/…`
-CHANNELS = ("user:update", "account:update", "ship:update", "users_segment:update", "accounts_segment:update")
+# Hull's list of channels has user:delete; account:delete is understood, but not asked for, since no list has it.
+CHANNELS = (
+    "user:update", "user:delete", "account:update", "ship:update", "users_segment:update", "accounts_segment:update",
+)  # fmt: skip
 
 Setting = dict[str, Any]
 

@@ -28,13 +28,20 @@ __all__ = [
 ]
 
 USER_UPDATE, ACCOUNT_UPDATE = "user:update", "account:update"
+USER_DELETE, ACCOUNT_DELETE = "user:delete", "account:delete"
 CONNECTOR_UPDATE = "ship:update"
-_RECORDS = {USER_UPDATE: ObjectType.CONTACT, ACCOUNT_UPDATE: ObjectType.LEAD}
+_DELETIONS = (USER_DELETE, ACCOUNT_DELETE)
+_RECORDS = {
+    USER_UPDATE: ObjectType.CONTACT,
+    USER_DELETE: ObjectType.CONTACT,
+    ACCOUNT_UPDATE: ObjectType.LEAD,
+    ACCOUNT_DELETE: ObjectType.LEAD,
+}
 _OLD_CHANNELS = {
     "user_report:update": USER_UPDATE,
-    "user_report:delete": "user:delete",
+    "user_report:delete": USER_DELETE,
     "account_report:update": ACCOUNT_UPDATE,
-    "account_report:delete": "account:delete",
+    "account_report:delete": ACCOUNT_DELETE,
     "segment:update": "users_segment:update",
     "segment:delete": "users_segment:delete",
 }
@@ -47,7 +54,7 @@ _HULL_HOST = re.compile(r"([a-z0-9-]+\.)*([a-z0-9-]+\.hullapp\.io|hull\.io)")
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """One notification. Only `user:update` and `account:update` have messages; `channel` has the present name.
+    """One notification. Only those about users and accounts have messages; `channel` has the present name.
 
     `malformed` tells, in words, which messages could not be read; the others are unharmed.
     """
@@ -62,6 +69,11 @@ class Notification:
     user_segments: tuple[Segment, ...] = ()
     malformed: tuple[str, ...] = ()
 
+    @property
+    def is_deletion(self) -> bool:
+        """Whether it tells that records are gone from Hull."""
+        return self.channel in _DELETIONS
+
 
 def parse_notification(body: bytes) -> Notification:
     """Read a notification in any of its documented spellings.
@@ -72,7 +84,8 @@ def parse_notification(body: bytes) -> Notification:
     raw = _object(body)
     credentials = _credentials(raw)
     channel, rows = _channel(raw), _rows(raw)
-    messages, malformed = _messages(rows, _RECORDS.get(channel))
+    told = _deleted_rows(rows, channel) if channel in _DELETIONS else rows
+    messages, malformed = _messages(told, _RECORDS.get(channel))
     connector = raw.get("connector") or (rows[0] if rows and channel == CONNECTOR_UPDATE else None)
     return Notification(
         notification_id=text(raw.get("notification_id")),
@@ -121,6 +134,22 @@ def _rows(raw: Mapping[str, Any]) -> list[Any]:
     if not isinstance(rows, list):
         raise MalformedNotification("The notification lacks messages, or they are not a list.")
     return rows
+
+
+def _deleted_rows(rows: Sequence[Any], channel: str) -> list[Any]:
+    """Return deletions as messages. No document shows one, so that a bare record or its id alone count too."""
+    name = channel.partition(":")[0]
+    return [_deleted_row(row, name) for row in rows]
+
+
+def _deleted_row(row: Any, name: str) -> Any:
+    if isinstance(row, str):
+        return {name: {"id": row}}
+    if not isinstance(row, Mapping) or isinstance(row.get(name), Mapping):
+        return row
+    if f"{name}_id" in row:
+        return {name: {"id": row[f"{name}_id"], "indexed_at": row.get("indexed_at")}}
+    return {name: row, "message_id": row.get("message_id")}
 
 
 def _messages(

@@ -7,6 +7,7 @@ from typing import Any
 
 from sync.mapping.paths import (
     ADDRESS_PARTS,
+    DEFAULT_LABEL,
     GROUP,
     LISTS,
     ClosePath,
@@ -27,8 +28,6 @@ _SINGULAR = {
     "urls": "url",
     "addresses": "address",
 }
-# What the original calls an address without a label; customers' Hull holds that name.
-_DEFAULT_ADDRESS_LABEL = "office"
 
 
 def build_attributes(
@@ -142,7 +141,7 @@ def _first_address(entries: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, 
     found: dict[str, dict[str, Any]] = {}
     for entry in entries:
         parts = {part: entry[part] for part in ADDRESS_PARTS if not is_empty(entry.get(part))}
-        found.setdefault(entry.get("label") or _DEFAULT_ADDRESS_LABEL, parts)
+        found.setdefault(entry.get("label") or DEFAULT_LABEL, parts)
     return found
 
 

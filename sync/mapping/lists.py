@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sync.mapping.paths import LISTS
-from sync.mapping.transforms import comparable
+from sync.mapping.paths import DEFAULT_LABEL, LISTS
+from sync.mapping.transforms import comparable, is_empty
 
 Entry = Mapping[str, Any]
 
@@ -38,6 +38,74 @@ def merge_entries(
     for entry_type, wanted in desired.items():
         changed |= _merge_type(root, entries, entry_type, owned.get(entry_type, ()), wanted)
     return entries if changed else None
+
+
+def merge_values(
+    current: Sequence[Any], owned: Sequence[Any], desired: Sequence[Any], kind: str
+) -> list[Any] | None:
+    """Return the values of a field that holds a set, or None when Close already holds what is wanted.
+
+    What we wrote before and is no longer wanted goes, what is wanted and missing is added; the others stay.
+    `kind` says how two values are compared.
+    """
+    kept = [value for value in current if not is_among(value, owned, kind) or is_among(value, desired, kind)]
+    fresh = [value for value in desired if not is_among(value, current, kind)]
+    return [*kept, *fresh] if fresh or len(kept) < len(current) else None
+
+
+def is_among(value: Any, values: Sequence[Any], kind: str) -> bool:
+    """Tell whether a value, or one that means the same, is among others."""
+    wanted = comparable(value, kind)
+    return any(comparable(other, kind) == wanted for other in values)
+
+
+# ── Addresses ────────────────────────────────────────────────────────────────────────────────────
+
+
+def address_part(entries: Sequence[Entry] | None, label: str, part: str) -> Any:
+    """Return one part of the first address with a label; None when there is none."""
+    found = _labelled(entries or (), label)
+    return None if found is None else (entries or ())[found].get(part)
+
+
+def merge_addresses(
+    current: Sequence[Entry] | None, changes: Mapping[str, Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """Return the list to write: per label, some parts of its first address become what is given.
+
+    An address that is missing is added; a part that is given as empty goes, and with the last part the whole
+    address. Other addresses, other parts and the order stay.
+    """
+    entries = [_writable_address(entry) for entry in current or ()]
+    for label, parts in changes.items():
+        place = _labelled(entries, label)
+        changed = _with_parts({"label": label} if place is None else entries[place], parts)
+        is_empty_now = all(name == "label" or is_empty(value) for name, value in changed.items())
+        if place is None:
+            entries += [] if is_empty_now else [changed]
+        elif is_empty_now:
+            del entries[place]
+        else:
+            entries[place] = changed
+    return entries
+
+
+def _with_parts(entry: Entry, parts: Mapping[str, Any]) -> dict[str, Any]:
+    changed = {**entry, **parts}
+    return {name: value for name, value in changed.items() if name not in parts or not is_empty(value)}
+
+
+def _labelled(entries: Sequence[Entry], label: str) -> int | None:
+    places = (place for place, entry in enumerate(entries) if (entry.get("label") or DEFAULT_LABEL) == label)
+    return next(places, None)
+
+
+def _writable_address(entry: Entry) -> dict[str, Any]:
+    """Keep everything but what Close works out itself, so that no part that we do not know is lost."""
+    return {name: value for name, value in entry.items() if name != "tz_ids" and value is not None}
+
+
+# ── Entries of a type ────────────────────────────────────────────────────────────────────────────
 
 
 def _merge_type(

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sync.mapping import transforms
+from sync.mapping.named import transformed
 from sync.mapping.paths import ClosePath, hull_value, parse_close_path
-from sync.mapping.transforms import UnusableValueError
+from sync.mapping.transforms import UnknownOptionError, UnusableValueError, is_empty
 from sync.records import (
+    Conflict,
     CustomField,
     Direction,
     HullAccount,
@@ -17,27 +19,52 @@ from sync.records import (
     MappingRow,
     Mode,
     ObjectType,
+    OnNull,
     SyncSettings,
 )
+
+# A lead always has a status, and neither its name nor what it is recognised by may be emptied.
+_NEVER_EMPTIED = ("name", "url", "status_id")
 
 
 @dataclass(frozen=True, slots=True)
 class DesiredValue:
-    """One wanted value. `kind` says how it is compared; list targets hold a list of values."""
+    """One wanted value. `kind` says how it is compared.
+
+    List targets and sets (`is_set`: a custom field of several values) hold a list. With `keeps` some of what is wanted
+    is not known this time, so that nothing is taken away. An empty value empties the field, if it is `clearable`.
+    """
 
     path: ClosePath
     value: Any
     mode: Mode
     kind: str = "text"
     clearable: bool = True
+    conflict: Conflict = Conflict.NEWEST
+    is_set: bool = False
+    keeps: bool = False
+
+    @property
+    def is_merged(self) -> bool:
+        """Whether other people's values stay beside ours."""
+        return self.is_set or self.path.is_list
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A field that stays out because Close does not offer what was asked of it: a matter of configuration."""
+
+    path: str
+    option: str
 
 
 @dataclass(frozen=True, slots=True)
 class Desired:
-    """Everything wanted of one Close record, and sentences about what had to be left out."""
+    """Everything wanted of one Close record, sentences about what had to be left out, and what of it can be healed."""
 
     values: tuple[DesiredValue, ...] = ()
     notes: tuple[str, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +88,7 @@ def build_lead(account: HullAccount, settings: SyncSettings) -> Desired:
 def build_contact(user: HullUser, settings: SyncSettings) -> Desired:
     """Return what a contact should hold. Name and e-mail are wanted without being mapped."""
     rows = settings.mapped(ObjectType.CONTACT, Direction.OUTBOUND)
-    return _build(user, (*_contact_standard(rows), *map(_Row, rows)), ObjectType.CONTACT, settings)
+    return _build(user, (*_contact_standard(rows, settings), *map(_Row, rows)), ObjectType.CONTACT, settings)
 
 
 def identifier(account: HullAccount, settings: SyncSettings) -> str | None:
@@ -81,6 +108,8 @@ def _lead_standard(account: HullAccount, rows: tuple[MappingRow, ...], settings:
     mapped = {row.close for row in rows}
     name = account.attributes.get("name") or None
     standard = [("name", "name", Mode.ALWAYS, name)]
+    if settings.lead_hull_id_field:
+        standard.append(("id", f"custom.{settings.lead_hull_id_field}", Mode.ALWAYS, account.hull_id))
     if settings.identity_close != "url":
         standard.append(
             (
@@ -104,8 +133,10 @@ def _lead_standard(account: HullAccount, rows: tuple[MappingRow, ...], settings:
     ]
 
 
-def _contact_standard(rows: tuple[MappingRow, ...]) -> list[_Row]:
+def _contact_standard(rows: tuple[MappingRow, ...], settings: SyncSettings) -> list[_Row]:
     standard = []
+    if settings.contact_hull_id_field:
+        standard.append(("id", f"custom.{settings.contact_hull_id_field}"))
     if not any(row.close == "name" for row in rows):
         standard.append(("name", "name"))
     if not any(parse_close_path(row.close).root == "emails" for row in rows):
@@ -125,22 +156,36 @@ def _build(
     fields = settings.schema.fields(object_type)
     values: dict[str, DesiredValue] = {}
     notes: list[str] = []
+    left_out: list[LeftOut] = []
     for standard in rows:
-        told, raw = (
-            (True, standard.override)
-            if standard.override is not None
-            else hull_value(record, standard.row.hull)
-        )
-        if not told:
-            continue
         try:
-            value = _desired(standard, raw, fields, settings)
+            value = _wanted(standard, record, fields, settings)
         except UnusableValueError as error:
+            value = _unknown(standard.row)
             notes.append(f"{standard.row.close}: {error}")
-            continue
+            left_out += [LeftOut(error.path, error.option)] if isinstance(error, UnknownOptionError) else []
         if value is not None:
             values[standard.row.close] = _joined(values.get(standard.row.close), value)
-    return Desired(tuple(values.values()), tuple(notes))
+    return Desired(tuple(values.values()), tuple(notes), tuple(left_out))
+
+
+def _wanted(
+    standard: _Row,
+    record: HullAccount | HullUser,
+    fields: Mapping[str, CustomField],
+    settings: SyncSettings,
+) -> DesiredValue | None:
+    """Return what one row wants; None when the message did not tell its attribute."""
+    told, raw = (
+        (True, standard.override) if standard.override is not None else hull_value(record, standard.row.hull)
+    )
+    return _desired(standard, raw, fields, settings) if told else _unknown(standard.row)
+
+
+def _unknown(row: MappingRow) -> DesiredValue | None:
+    """A row without a usable value changes nothing, nor does it take away what it once put into a list."""
+    path = parse_close_path(row.close)
+    return DesiredValue(path, [], row.mode, path.root[:-1], keeps=True) if path.is_list else None
 
 
 def _joined(earlier: DesiredValue | None, value: DesiredValue) -> DesiredValue:
@@ -153,55 +198,66 @@ def _joined(earlier: DesiredValue | None, value: DesiredValue) -> DesiredValue:
             *earlier.value,
             *(item for item in value.value if item not in earlier.value),
         ],
+        clearable=earlier.clearable and value.clearable,
+        keeps=earlier.keeps or value.keeps,
     )
 
 
 def _desired(
     standard: _Row, raw: Any, fields: Mapping[str, CustomField], settings: SyncSettings
-) -> DesiredValue | None:
-    path = parse_close_path(standard.row.close)
-    if raw is None or raw == "":
-        raw = None
-    if path.is_custom:
-        custom = fields.get(path.raw)
-        if custom is None:
-            raise UnusableValueError("this custom field does not exist in Close.")
-        value = None if raw is None else transforms.for_custom_field(raw, custom)
-        kind = (
-            "url"
-            if path.raw == settings.identity_close and settings.identity_hull == "domain"
-            else custom.type
-        )
-    else:
-        value, kind = _standard_value(path, raw, settings)
-    clearable = standard.clearable and path.raw not in (
-        "name",
-        "url",
-        settings.identity_close,
-    )
-    return DesiredValue(path, value, standard.row.mode, kind, clearable)
+) -> DesiredValue:
+    """Return what a told value asks for. Null asks only if the row says so; an empty text is empty on purpose."""
+    row, path = standard.row, parse_close_path(standard.row.close)
+    custom = fields.get(path.raw)
+    if path.is_custom and custom is None:
+        raise UnusableValueError("this custom field does not exist in Close.")
+    is_left = raw is None and row.on_null is OnNull.LEAVE
+    given = None if is_empty(raw) else transformed(raw, row.transform)
+    value, kind = _custom_value(custom, given, settings) if custom else _standard_value(path, given, settings)
+    is_set = custom is not None and custom.multiple
+    return DesiredValue(
+        path, value, row.mode, kind, standard.clearable and not is_left and _may_be_empty(path, settings), row.conflict,
+        is_set, keeps=is_left and (is_set or path.is_list),
+    )  # fmt: skip
 
 
-def _standard_value(path: ClosePath, raw: Any, settings: SyncSettings) -> tuple[Any, str]:
+def _may_be_empty(path: ClosePath, settings: SyncSettings) -> bool:
+    return path.raw not in (*_NEVER_EMPTIED, settings.identity_close)
+
+
+def _custom_value(custom: CustomField, given: Any, settings: SyncSettings) -> tuple[Any, str]:
+    is_host = custom.path == settings.identity_close and settings.identity_hull == "domain"
+    kind = "url" if is_host else custom.type
+    if is_empty(given):
+        return [] if custom.multiple else None, kind
+    value = transforms.for_custom_field(given, custom, settings.schema.users)
+    return (None if is_empty(value) and not custom.multiple else value), kind
+
+
+def _standard_value(path: ClosePath, given: Any, settings: SyncSettings) -> tuple[Any, str]:
     if path.is_list:
         convert = {
             "emails": transforms.email,
             "phones": transforms.phone,
             "urls": transforms.url,
         }[path.root]
-        items = [] if raw is None else raw if isinstance(raw, list | tuple) else [raw]
-        return [convert(item) for item in items], path.root[:-1]
+        items = given if isinstance(given, list | tuple) else [given]
+        return list(dict.fromkeys(convert(item) for item in items if not is_empty(item))), path.root[:-1]
+    if is_empty(given):
+        return None, "url" if path.raw == "url" else "text"
     if path.raw == "url":
-        return (None if raw is None else transforms.url(raw)), "url"
+        return transforms.url(given), "url"
     if path.raw == "status_id":
-        return (None if raw is None else _status_id(raw, settings)), "text"
-    return (None if raw is None else transforms.text(raw)), "text"
+        return _status_id(given, settings), "text"
+    return transforms.text(given) or None, "text"
 
 
-def _status_id(raw: Any, settings: SyncSettings) -> str:
-    found = find_status(str(raw), settings)
+def _status_id(given: Any, settings: SyncSettings) -> str:
+    wanted = transforms.text(given)
+    found = find_status(wanted, settings)
     if found is None:
-        raise UnusableValueError(f"“{raw}” is not a lead status in Close.")
+        message = f"“{wanted}” is not a lead status in Close; add it there or map another value."
+        raise UnknownOptionError(message, "status_id", wanted)
     return found
 
 

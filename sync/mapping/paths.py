@@ -15,6 +15,8 @@ LISTS: Mapping[str, tuple[str, str]] = {
     "urls": ("url", "url"),
 }
 ADDRESS_PARTS = ("address_1", "address_2", "city", "state", "zipcode", "country")
+# What an address without a label counts as: the original calls it so, and customers' Hull holds that name.
+DEFAULT_LABEL = "office"
 SCALARS: Mapping[ObjectType, tuple[str, ...]] = {
     ObjectType.LEAD: ("name", "url", "description", "status_id"),
     ObjectType.CONTACT: ("name", "title"),
@@ -38,6 +40,11 @@ class ClosePath:
     @property
     def is_list(self) -> bool:
         return self.root in LISTS
+
+    @property
+    def is_address_part(self) -> bool:
+        """Whether this is one part of one address, such as `addresses.business.city`."""
+        return self.root == "addresses" and bool(self.type) and self.part in ADDRESS_PARTS
 
 
 def parse_close_path(raw: str) -> ClosePath:

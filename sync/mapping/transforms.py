@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, date, datetime
 from functools import lru_cache
 from typing import Any
@@ -19,7 +19,7 @@ import phonenumbers
 from email_validator import EmailNotValidError, validate_email
 from publicsuffixlist import PublicSuffixList
 
-from sync.records import CustomField, parse_time
+from sync.records import CloseUser, CustomField, parse_time
 
 # Close reads a local number in the organization's region, which its API does not tell; US in all samples.
 DEFAULT_REGION = "US"
@@ -43,6 +43,17 @@ _LETTERS = str.maketrans(
 
 class UnusableValueError(ValueError):
     """A value cannot be what its target needs. The message is a sentence for people."""
+
+
+class UnknownOptionError(UnusableValueError):
+    """Close does not offer a value, and would once somebody added it there or mapped another one.
+
+    `path` is the field, `option` what was asked of it.
+    """
+
+    def __init__(self, message: str, path: str, option: str) -> None:
+        super().__init__(message)
+        self.path, self.option = path, option
 
 
 # ── Identifiers ──────────────────────────────────────────────────────────────────────────────────
@@ -131,21 +142,27 @@ def snake_case(label: str) -> str:
 # ── Values for Close's fields ────────────────────────────────────────────────────────────────────
 
 
-def for_custom_field(value: Any, field: CustomField) -> Any:
-    """Convert a Hull value to what a Close custom field takes.
+def for_custom_field(value: Any, field: CustomField, users: Sequence[CloseUser] = ()) -> Any:
+    """Convert a Hull value to what a Close custom field takes; one that takes several values gets a list.
 
-    Raises UnusableValueError when it cannot be converted; the message names the reason.
+    Raises UnknownOptionError when Close does not have that option or user, and UnusableValueError when the value
+    cannot be converted; the message names the reason.
     """
     if field.multiple:
-        return [_one(item, field) for item in (value if isinstance(value, list | tuple) else [value])]
+        given = value if isinstance(value, list | tuple) else [value]
+        converted = [_one(item, field, users) for item in given if not is_empty(item)]
+        return list(dict.fromkeys(converted))
     if isinstance(value, list | tuple) and field.type != "text":
         raise UnusableValueError(f"{field.label} takes one value, not a list.")
-    return _one(value, field)
+    return _one(value, field, users)
 
 
-def _one(value: Any, field: CustomField) -> Any:
-    convert = {"number": number, "date": day, "datetime": moment, "choices": None}.get(field.type, text)
-    return choice(value, field) if convert is None else convert(value)
+def _one(value: Any, field: CustomField, users: Sequence[CloseUser]) -> Any:
+    if field.type == "choices":
+        return choice(value, field)
+    if field.type == "user":
+        return close_user(value, field, users)
+    return {"number": number, "date": day, "datetime": moment}.get(field.type, text)(value)
 
 
 def text(value: Any) -> str:
@@ -153,7 +170,7 @@ def text(value: Any) -> str:
     if isinstance(value, dict):
         raise UnusableValueError("An object cannot be written into a text.")
     if isinstance(value, list | tuple):
-        return ", ".join(text(item) for item in value)
+        return ", ".join(text(item) for item in value if not is_empty(item))
     if isinstance(value, bool):
         return "true" if value else "false"
     return str(value)
@@ -163,15 +180,15 @@ def number(value: Any) -> int | float:
     """Return a number. Raises UnusableValueError for anything that does not read as one."""
     if isinstance(value, bool):
         return int(value)
-    if isinstance(value, int | float):
+    if isinstance(value, int):
         return value
     try:
-        parsed = float(str(value).strip())
+        parsed = value if isinstance(value, float) else float(str(value).strip())
     except ValueError:
         raise UnusableValueError(f"“{value}” is not a number.") from None
     if parsed != parsed or parsed in (float("inf"), float("-inf")):
         raise UnusableValueError(f"“{value}” is not a number.")
-    return int(parsed) if parsed.is_integer() else parsed
+    return int(parsed) if parsed.is_integer() and not isinstance(value, float) else parsed
 
 
 def day(value: Any) -> str:
@@ -206,16 +223,44 @@ def _moment(value: Any) -> datetime | date:
 
 
 def choice(value: Any, field: CustomField) -> str:
-    """Return the option that a value names, ignoring case. Raises UnusableValueError for an unknown option."""
-    wanted = text(value)
-    by_fold = {option.casefold(): option for option in field.choices}
+    """Return the option that a value names, ignoring case. Raises UnknownOptionError for an unknown option."""
+    wanted = text(value).strip()
     if wanted in field.choices:
         return wanted
-    if wanted.casefold() in by_fold:
-        return by_fold[wanted.casefold()]
-    raise UnusableValueError(
-        f"“{wanted}” is not an option of {field.label}; add it in Close or map another value."
-    )
+    found = {option.strip().casefold(): option for option in field.choices}.get(wanted.casefold())
+    if found is None:
+        message = f"“{wanted}” is not an option of {field.label}; add it in Close or map another value."
+        raise UnknownOptionError(message, field.path, wanted)
+    return found
+
+
+def close_user(value: Any, field: CustomField, users: Sequence[CloseUser]) -> str:
+    """Return the id of the sales rep that an id, an e-mail address or an exact name means.
+
+    Raises UnknownOptionError when nobody is meant, or several are.
+    """
+    wanted = text(value).strip()
+    for names in (_by_id, _by_email, _by_name):
+        found = {user.close_id for user in users if names(user) == names(CloseUser(wanted, wanted, wanted))}
+        if len(found) == 1:
+            return found.pop()
+        if found:
+            message = f"“{wanted}” are several users of Close; {field.label} needs an e-mail address."
+            raise UnknownOptionError(message, field.path, wanted)
+    message = f"“{wanted}” is no user of Close; {field.label} takes the e-mail address, id or name of one."
+    raise UnknownOptionError(message, field.path, wanted)
+
+
+def _by_id(user: CloseUser) -> str:
+    return user.close_id
+
+
+def _by_email(user: CloseUser) -> str:
+    return user.email.casefold()
+
+
+def _by_name(user: CloseUser) -> str:
+    return user.name
 
 
 # ── When two values mean the same ────────────────────────────────────────────────────────────────

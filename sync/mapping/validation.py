@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sync.mapping.named import TRANSFORMS
 from sync.mapping.outbound import find_status
-from sync.mapping.paths import LISTS, SCALARS, parse_close_path
-from sync.records import Direction, MappingRow, ObjectType, SyncSettings
+from sync.mapping.paths import ADDRESS_PARTS, LISTS, SCALARS, parse_close_path
+from sync.records import Departure, DeparturePolicy, Direction, MappingRow, ObjectType, SyncSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +35,20 @@ def check_shape(row: MappingRow) -> Problem | None:
         )
     if row.direction is Direction.OUTBOUND and not _is_writable(row):
         where = "a lead" if row.object_type is ObjectType.LEAD else "a contact"
-        return Problem(
-            f"{row.close} is not a field of {where} that can be written.",
-            "Choose another field.",
-            row,
-        )
+        return Problem(f"{row.close} is not a field of {where} that can be written.", _other_field(row), row)
+    if row.transform and row.direction is Direction.INBOUND:
+        return Problem(f"The row for {row.close} comes from Close as it is.", "Name no transform.", row)
+    if row.transform and row.transform not in TRANSFORMS:
+        known = ", ".join(TRANSFORMS)
+        return Problem(f"“{row.transform}” is not a transform.", f"Choose one of: {known}; or none.", row)
     return None
+
+
+def _other_field(row: MappingRow) -> str:
+    path = parse_close_path(row.close)
+    if path.root == "addresses" and row.object_type is ObjectType.LEAD:
+        return f"Name an address's label and part, such as addresses.business.city; parts: {', '.join(ADDRESS_PARTS)}."
+    return "Choose another field."
 
 
 def check_row(row: MappingRow, settings: SyncSettings) -> Problem | None:
@@ -78,6 +87,17 @@ def check_settings(settings: SyncSettings) -> tuple[Problem, ...]:
                 setting="lead_status",
             )
         )
+    if _marks_leads(settings) and find_status(settings.mark_status, settings) is None:
+        known = ", ".join(status.label for status in settings.schema.statuses)
+        unknown = f"“{settings.mark_status}” is not a lead status in Close"
+        said = unknown if settings.mark_status else "None is chosen"
+        problems.append(
+            Problem(
+                f"The lead status that marks a lead whose account has left: {said}.",
+                f"Choose one of: {known}; or another policy under “When a record leaves”.",
+                setting="mark_status",
+            )
+        )
     identity = settings.identity_close
     if identity != "url" and identity not in settings.schema.fields(ObjectType.LEAD):
         problems.append(
@@ -90,12 +110,18 @@ def check_settings(settings: SyncSettings) -> tuple[Problem, ...]:
     return tuple(problems)
 
 
+def _marks_leads(settings: SyncSettings) -> bool:
+    departures = (Departure.LEFT_SEGMENT, Departure.DELETED_IN_HULL)
+    chosen = (settings.departures.get((ObjectType.LEAD, departure)) for departure in departures)
+    return DeparturePolicy.MARK in chosen
+
+
 def _is_writable(row: MappingRow) -> bool:
     path = parse_close_path(row.close)
     if path.is_custom:
         return bool(path.raw.removeprefix("custom."))
     if path.root == "addresses":
-        return False
+        return row.object_type is ObjectType.LEAD and path.is_address_part
     if path.root in LISTS:
         return row.object_type is ObjectType.CONTACT and bool(path.type)
     return path.raw in SCALARS[row.object_type]

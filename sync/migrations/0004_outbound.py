@@ -96,6 +96,11 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField(
             model_name='change',
+            name='makes_new',
+            field=models.BooleanField(default=False, help_text='A person said that none of the records that fit is it: a new one is made.'),
+        ),
+        migrations.AddField(
+            model_name='change',
             name='priority',
             field=models.PositiveSmallIntegerField(choices=[(0, 'Fresh'), (1, 'Tried before'), (2, 'Everything once more')], default=0, help_text='What is worked on first.'),
         ),
@@ -122,7 +127,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='connector',
             name='brake_share',
-            field=models.PositiveSmallIntegerField(blank=True, default=25, help_text='The same, as a share of the records that are linked, once there are a hundred. Empty: no limit.', null=True, validators=[django.core.validators.MaxValueValidator(100)], verbose_name='share of what is linked, in %'),
+            field=models.PositiveSmallIntegerField(blank=True, default=50, help_text='The same, as a share of the records that are linked, once there are a hundred. Empty: no limit.', null=True, validators=[django.core.validators.MaxValueValidator(100)], verbose_name='share of what is linked, in %'),
         ),
         migrations.AddField(
             model_name='connector',
@@ -310,5 +315,9 @@ class Migration(migrations.Migration):
         migrations.AddConstraint(
             model_name='closeuser',
             constraint=models.UniqueConstraint(fields=('connector', 'close_id'), name='close_user_once'),
+        ),
+        migrations.AddIndex(
+            model_name='link',
+            index=models.Index(condition=models.Q(('paused_fields', {}), _negated=True), fields=['connector'], name='link_paused'),
         ),
     ]

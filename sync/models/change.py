@@ -73,6 +73,9 @@ class Change(models.Model):
     # Fields that both sides changed, as `{field: [Hull's value, Close's value]}`, and whose value a person chose.
     conflicts = models.JSONField(default=dict, blank=True)
     chosen = models.JSONField(default=dict, blank=True)
+    makes_new = models.BooleanField(
+        default=False, help_text="A person said that none of the records that fit is it: a new one is made."
+    )
     approval = models.ForeignKey(
         "sync.Approval", on_delete=models.SET_NULL, null=True, blank=True, related_name="changes"
     )

@@ -147,7 +147,7 @@ class Connector(models.Model):
         help_text="More deletions in Close than this within an hour wait for approval. Empty: no limit.",
     )  # fmt: skip
     brake_share = models.PositiveSmallIntegerField(
-        "share of what is linked, in %", null=True, blank=True, default=25, validators=[MaxValueValidator(100)],
+        "share of what is linked, in %", null=True, blank=True, default=50, validators=[MaxValueValidator(100)],
         help_text="The same, as a share of the records that are linked, once there are a hundred. Empty: no limit.",
     )  # fmt: skip
     rate_share_left = models.PositiveSmallIntegerField(

@@ -66,7 +66,10 @@ class Link(models.Model):
                 name="link_hull_id_once",
             ),
         ]
-        indexes: ClassVar = [models.Index(fields=["connector", "parent_close_id"], name="link_by_lead")]
+        indexes: ClassVar = [
+            models.Index(fields=["connector", "parent_close_id"], name="link_by_lead"),
+            models.Index(fields=["connector"], condition=~models.Q(paused_fields={}), name="link_paused"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.label or self.close_id} ({self.close_id})"
@@ -84,6 +87,10 @@ class Link(models.Model):
             deleted=self.deleted_at is not None,
             merged_into=self.merged_into or None,
             current=current,
+            is_further=self.is_further,
+            departed=self.departed,
+            flips=self.flips,
+            paused=self.paused_fields,
         )
 
 

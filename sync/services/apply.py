@@ -9,9 +9,12 @@ from typing import Any, TypeVar
 
 from sync.close.client import CloseClient
 from sync.engine.plan import Decision, FamilyPlan, HullWrite, Result, Verb, WaitReason
-from sync.errors import NotFoundError, RejectedError, SyncError
+from sync.engine.refusal import without_foreign
+from sync.engine.twins import travels_with_lead
+from sync.errors import NotFoundError, RejectedError, SyncError, TransientError
 from sync.hull.firehose import Firehose, FirehoseMessage
 from sync.records import Contact, Lead, ObjectType
+from sync.services.errands import Desk
 from sync.services.links import Seen, seen_contact, seen_lead
 
 # Requests under way at once in one drain. The remote's rate budget, not this, is what limits the speed.
@@ -31,67 +34,93 @@ class Applied:
 
 
 def in_parallel(function: Callable[[_In], _Out], items: Sequence[_In]) -> list[_Out]:
-    """Run a function that only talks to a remote over some items; keeps their order."""
+    """Run a function that only talks to a remote over some items; keeps their order.
+
+    Meanwhile this thread, which has the database, fetches what the others may ask of Close.
+    """
     workers = min(THREADS, len(items))
     if workers <= 1:
         return [function(item) for item in items]
-    with ThreadPoolExecutor(workers) as pool:
-        return list(pool.map(function, items))
+    with ThreadPoolExecutor(workers) as pool, Desk() as desk:
+        futures = [pool.submit(desk.work_for, function, item) for item in items]
+        desk.serve(futures)
+        return [future.result() for future in futures]
 
 
 # ── Close ────────────────────────────────────────────────────────────────────────────────────────
 
 
-def to_close(plans: Sequence[FamilyPlan], close: CloseClient) -> list[Applied]:
-    """Carry family plans out, families side by side, within one in order."""
-    return [applied for family in in_parallel(lambda plan: _family(plan, close), plans) for applied in family]
+def to_close(
+    plans: Sequence[FamilyPlan], close: CloseClient, *, may_create: Callable[[], bool] = lambda: True
+) -> list[Applied]:
+    """Carry family plans out, families side by side, within one in order.
+
+    `may_create` is asked right before each POST; once it says no, none is sent any more.
+    """
+    families = in_parallel(lambda plan: _family(plan, _Door(close, may_create)), plans)
+    return [applied for family in families for applied in family]
 
 
-def _family(plan: FamilyPlan, close: CloseClient) -> list[Applied]:
-    if plan.lead is None:
-        return [_one(contact, close) for contact in plan.contacts]
-    nested = [contact for contact in plan.contacts if _travels_with(contact, plan.lead)]
-    others = [contact for contact in plan.contacts if not _travels_with(contact, plan.lead)]
-    if plan.lead.verb is Verb.CREATE_LEAD:
-        return [
-            *_create_lead(plan.lead, nested, close),
-            *(_one(contact, close) for contact in others),
-        ]
-    return [_one(plan.lead, close), *(_one(contact, close) for contact in others)]
+class _Door:
+    """Close, with new records let through only while they may be created."""
+
+    def __init__(self, close: CloseClient, may_create: Callable[[], bool]) -> None:
+        self.close, self._may_create = close, may_create
+
+    def create_lead(self, body: Mapping[str, Any]) -> Lead:
+        self._check()
+        return self.close.create_lead(body)
+
+    def create_contact(self, body: Mapping[str, Any]) -> Contact:
+        self._check()
+        return self.close.create_contact(body)
+
+    def _check(self) -> None:
+        if not self._may_create():
+            raise TransientError("The request was not sent: its turn came too late.")
 
 
-def _travels_with(contact: Decision, lead: Decision) -> bool:
-    return (
-        lead.verb is Verb.CREATE_LEAD
-        and contact.verb is Verb.CREATE_CONTACT
-        and "lead_id" not in contact.body
-    )
+def _family(plan: FamilyPlan, door: _Door) -> list[Applied]:
+    nested = [contact for contact in plan.contacts if travels_with_lead(contact, plan.lead)]
+    others = [contact for contact in plan.contacts if not travels_with_lead(contact, plan.lead)]
+    if plan.lead and plan.lead.verb is Verb.CREATE_LEAD:
+        first = _create_lead(plan.lead, nested, door)
+    else:
+        first = [_one(plan.lead, door)] if plan.lead else []
+    return [*first, *(_one(contact, door) for contact in others)]
 
 
-def _one(decision: Decision, close: CloseClient) -> Applied:
+def _one(decision: Decision, door: _Door) -> Applied:
     try:
-        return Applied(decision, _write(decision, close))
+        return Applied(decision, _write(decision, door))
+    except RejectedError as error:
+        rest = without_foreign(decision, error.fields)
+        return _one(rest, door) if rest else Applied(decision, error=error)
     except SyncError as error:
         return Applied(decision, error=error)
 
 
-def _write(decision: Decision, close: CloseClient) -> Seen | None:
+def _write(decision: Decision, door: _Door) -> Seen | None:
     body, close_id = dict(decision.body), decision.close_id or ""
     if decision.verb is Verb.UPDATE_LEAD:
-        return seen_lead(close.update_lead(close_id, body))
+        return seen_lead(door.close.update_lead(close_id, body))
     if decision.verb is Verb.UPDATE_CONTACT:
-        return seen_contact(close.update_contact(close_id, body))
+        return seen_contact(door.close.update_contact(close_id, body))
     if decision.verb is Verb.CREATE_CONTACT:
-        return seen_contact(close.create_contact(body), body["lead_id"])
+        return seen_contact(door.create_contact(body), body["lead_id"])
+    if decision.verb is Verb.DELETE_LEAD:
+        door.close.delete_lead(close_id)
+    if decision.verb is Verb.DELETE_CONTACT:
+        door.close.delete_contact(close_id)
     return None
 
 
-def _create_lead(lead: Decision, nested: list[Decision], close: CloseClient) -> list[Applied]:
+def _create_lead(lead: Decision, nested: list[Decision], door: _Door) -> list[Applied]:
     """Create a lead with its contacts in one request. If Close refuses contacts, the lead goes without those."""
     refused: list[Applied] = []
     while True:
         try:
-            made = close.create_lead(dict(lead.body) | _nested_body(nested))
+            made = door.create_lead(dict(lead.body) | _nested_body(nested))
         except RejectedError as error:
             culprits = _refused_contacts(error, nested)
             if not culprits:

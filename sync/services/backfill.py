@@ -9,6 +9,7 @@ from django.db import transaction
 
 from sync.close.pagination import iter_contacts
 from sync.close.parsing import LeadPage
+from sync.engine.budget import Lane
 from sync.engine.cursor import is_lost
 from sync.engine.inbound import UPSERT
 from sync.models import Connector, Cursor
@@ -37,8 +38,9 @@ def read_everything(work: Work) -> int:
     _set_watermark(work)
     queued, has_more = 0, True
     while has_more:
-        page = work.remotes.close.lead_page(skip=int(cursor.page or 0), limit=PAGE)
-        queued += _accept_page(work, cursor, page)
+        with work.remotes.allowance.during(Lane.BACKFILL):
+            page = work.remotes.close.lead_page(skip=int(cursor.page or 0), limit=PAGE)
+            queued += _accept_page(work, cursor, page)
         has_more = page.has_more and page.received > 0
     _finish(work.connector, cursor, work.clock())
     return queued

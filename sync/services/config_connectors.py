@@ -10,6 +10,7 @@ from typing import Any
 from sync.models import Connector
 from sync.services.config_file import GivenConnector
 from sync.services.config_secrets import placeholder
+from sync.services.config_settings import same_departures
 from sync.services.config_steps import (
     CHANGED,
     Step,
@@ -67,7 +68,12 @@ class ConnectorPair:
         for name, secret in self.given.secrets.items():
             reference = dict(secret.reference)
             references[f"{name}_ref"] = {} if reference == placeholder(self.given.slug, name) else reference
-        return {**self.given.values, **references}
+        return {**self.given.values, **references, **self._departures()}
+
+    def _departures(self) -> dict[str, Any]:
+        """Return what is stored already where the file means the same: a default may be named or not."""
+        given = self.given.values["departures"]
+        return {"departures": self.row.departures if same_departures(given, self.row.departures) else given}
 
     def _secret_steps(self) -> Iterator[Step]:
         for name, secret in self.given.secrets.items():

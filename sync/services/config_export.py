@@ -9,8 +9,9 @@ import yaml
 
 from accounts.models import Agency, Organization
 from sync.models import Connector, Mapping
-from sync.records import Direction, Mode, ObjectType
+from sync.records import Conflict, Direction, Mode, ObjectType, OnNull
 from sync.services.config_secrets import placeholder
+from sync.services.config_settings import exported_close, exported_outbound
 
 
 class _OneLine(dict):
@@ -60,7 +61,8 @@ def _organization(organization: Organization, only: Connector | None) -> dict[st
 
 
 def _connector(connector: Connector) -> dict[str, Any]:
-    close = _unless_empty(api_key=_reference(connector, "close_api_key"), api_url=connector.close_api_url)
+    key, url = _reference(connector, "close_api_key"), connector.close_api_url
+    close = _unless_empty(api_key=key, api_url=url) | exported_close(connector)
     return {
         "slug": connector.slug,
         "name": connector.name,
@@ -76,7 +78,8 @@ def _connector(connector: Connector) -> dict[str, Any]:
             "account_segments": list(connector.account_segments),
             "user_segments": list(connector.user_segments),
         }
-        | _unless_empty(lead_status=connector.lead_status),
+        | _unless_empty(lead_status=connector.lead_status)
+        | exported_outbound(connector),
         "identity": {"hull": connector.identity_hull, "close": connector.identity_close},
         "mappings": _mappings(connector),
     }
@@ -100,14 +103,27 @@ def _mappings(connector: Connector) -> dict[str, Any]:
     }
 
 
-def _rows(rows: list[Mapping], object_type: ObjectType, direction: Direction) -> Iterator[dict[str, str]]:
+def _rows(
+    rows: list[Mapping], object_type: ObjectType, direction: Direction
+) -> Iterator[dict[str | None, str]]:
     for row in rows:
         if (row.object_type, row.direction) != (object_type, direction):
             continue
         names = {"hull": row.hull, "close": row.close}
         if direction is Direction.INBOUND:
             names = {"close": row.close} | _unless_empty(hull=row.hull)
-        yield _OneLine(names if row.mode == Mode.ALWAYS else names | {"mode": row.mode})
+        shown: dict[str | None, str] = dict(names.items())
+        yield _OneLine(shown | _options(row, direction))
+
+
+def _options(row: Mapping, direction: Direction) -> dict[str | None, str]:
+    """Return what a row says beside what it pairs, without what goes without saying. YAML's null is a bare word."""
+    said: dict[str | None, str] = {"mode": "" if row.mode == Mode.ALWAYS else row.mode}
+    if direction is Direction.OUTBOUND:
+        said[None] = "" if row.on_null == OnNull.CLEAR else row.on_null
+        said["conflict"] = "" if row.conflict == Conflict.NEWEST else row.conflict
+        said["transform"] = row.transform
+    return {name: value for name, value in said.items() if value}
 
 
 def _unless_empty(**values: Any) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from django.conf import settings
 from sync.records import Direction, MappingRow, ObjectType
 from sync.services.config_rows import read_rows
 from sync.services.config_secrets import GivenSecret, read_secret
+from sync.services.config_settings import CLOSE_KEYS, OUTBOUND_KEYS, read_rules
 from sync.services.config_yaml import ConfigFileError, Mistake, Report, Section, compose
 
 Place = tuple[ObjectType, Direction]
@@ -111,14 +112,14 @@ class _Reader:
     def _connector(self, section: Section, organization: str) -> GivenConnector:
         slug = self._slug(section, "connector")
         hull = _part(section, "hull", ("connector_id", "secret", "api_url", "firehose_url"), required=True)
-        close = _part(section, "close", ("api_key", "api_url"))
+        close = _part(section, "close", ("api_key", "api_url", *CLOSE_KEYS))
         hull_id = hull.matching("connector_id", *_HULL_ID, required=True, numbers=True)
         self._once(hull, "connector_id", "Hull connector", organization, hull_id)
         values = {
             "hull_connector_id": hull_id,
             **_own_values(section),
             **_urls(hull, close),
-            **_choices(section),
+            **_choices(section, close),
         }
         lines = section.line_of("slug"), hull.line_of("connector_id")
         return GivenConnector(slug, values, self._secrets(hull, close), read_rows(section), *lines)
@@ -162,27 +163,22 @@ def _urls(hull: Section, close: Section) -> dict[str, Any]:
     }
 
 
-def _choices(connector: Section) -> dict[str, Any]:
-    outbound = _part(connector, "outbound", ("account_segments", "user_segments", "lead_status"))
+def _choices(connector: Section, close: Section) -> dict[str, Any]:
+    known = ("account_segments", "user_segments", "lead_status", *OUTBOUND_KEYS)
+    outbound = _part(connector, "outbound", known)
     identity = _part(connector, "identity", ("hull", "close"))
     return {
         "account_segments": list(outbound.texts("account_segments")),
         "user_segments": list(outbound.texts("user_segments")),
-        "lead_status": _short(outbound, "lead_status", 120),
+        "lead_status": outbound.short("lead_status", 120),
         "identity_hull": identity.choice("hull", ("domain", "external_id"), "domain"),
         "identity_close": identity.matching("close", *_IDENTITY_CLOSE, default="url"),
+        **read_rules(outbound, close),
     }
 
 
 def _name(section: Section) -> str:
-    return _short(section, "name", 200, required=True)
-
-
-def _short(section: Section, key: str, limit: int, *, required: bool = False) -> str:
-    found = section.text(key, required=required)
-    if len(found) > limit:
-        section.mistake(key, f"is longer than {limit} characters.")
-    return found
+    return section.short("name", 200, required=True)
 
 
 def _url(section: Section, key: str) -> str:

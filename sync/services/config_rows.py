@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from sync.mapping.inbound import standard_name
+from sync.mapping.named import TRANSFORMS
 from sync.mapping.paths import hull_name, parse_close_path
 from sync.mapping.validation import check_shape
-from sync.records import CloseSchema, Direction, MappingRow, Mode, ObjectType
+from sync.records import CloseSchema, Conflict, Direction, MappingRow, Mode, ObjectType, OnNull
 from sync.services.config_yaml import Section
 
 _OBJECTS = {object_type.value.lower(): object_type for object_type in ObjectType}
 _DIRECTIONS = {direction.value.lower(): direction for direction in Direction}
+_KEYS = {
+    Direction.OUTBOUND: ("hull", "close", "mode", "null", "conflict", "transform"),
+    Direction.INBOUND: ("hull", "close", "mode"),
+}
 
 
 def read_rows(connector: Section) -> Mapping[tuple[ObjectType, Direction], tuple[MappingRow, ...]]:
@@ -31,7 +36,7 @@ def _read_list(
 ) -> tuple[MappingRow, ...]:
     rows: dict[str, MappingRow] = {}
     lines: dict[str, int] = {}
-    for section in part.sections(name, ("hull", "close", "mode")):
+    for section in part.sections(name, _KEYS[direction]):
         row = _read_row(section, object_type, direction)
         target = _target(row) if row else ""
         if row and target in rows:
@@ -49,11 +54,14 @@ def _read_row(section: Section, object_type: ObjectType, direction: Direction) -
     needs_hull = direction is Direction.OUTBOUND
     hull = section.text("hull", required=needs_hull, numbers=True)
     close = section.text("close", required=True, numbers=True)
-    mode = section.choice("mode", [mode.value for mode in Mode], Mode.ALWAYS.value)
+    mode = Mode(section.choice("mode", [mode.value for mode in Mode], Mode.ALWAYS.value))
+    on_null = OnNull(section.choice("null", [one.value for one in OnNull], OnNull.CLEAR.value))
+    conflict = Conflict(section.choice("conflict", [one.value for one in Conflict], Conflict.NEWEST.value))
+    transform = section.choice("transform", TRANSFORMS, "") if section.find("transform") else ""
     for key, value in (("hull", hull), ("close", close)):
         if len(value) > 250:
             section.mistake(key, "is longer than 250 characters.")
-    row = MappingRow(object_type, direction, hull, close, Mode(mode))
+    row = MappingRow(object_type, direction, hull, close, mode, on_null, conflict, transform)
     problem = check_shape(row) if len(section.report.mistakes) == before else None
     if problem:
         section.mistake("close", f"cannot be used: {problem}")

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from collections.abc import Mapping as Values
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from django.db import models
 
 from sync.errors import ConfigurationError
 from sync.models import Connector, Mapping
-from sync.records import Direction, MappingRow, Mode, ObjectType
+from sync.records import Conflict, Direction, MappingRow, Mode, ObjectType, OnNull
 
 Place = tuple[ObjectType, Direction]
 
@@ -100,11 +100,31 @@ def write_rows(connector: Connector, place: Place, wanted: Sequence[MappingRow])
             hull=row.hull,
             close=row.close,
         )
-        changed = differing(found, {"position": position, "mode": row.mode.value})
+        changed = differing(found, {"position": position, **row_options(row)})
         for field, value in changed.items():
             setattr(found, field, value)
         if changed or found._state.adding:
             found.save()
+
+
+def with_own_options(connector: Connector, place: Place, rows: Sequence[MappingRow]) -> list[MappingRow]:
+    """Return rows from a source that knows only modes, with everything else as it is stored here."""
+    stored = {name: row.as_row() for name, row in stored_rows(connector, place).items()}
+    own = [(row, stored.get(name_of(row), row)) for row in rows]
+    return [
+        replace(row, on_null=here.on_null, conflict=here.conflict, transform=here.transform)
+        for row, here in own
+    ]
+
+
+def row_options(row: MappingRow) -> dict[str, str]:
+    """Return what a row says beside what it pairs, by the model's names."""
+    return {
+        "mode": row.mode.value,
+        "on_null": row.on_null.value,
+        "conflict": row.conflict.value,
+        "transform": row.transform,
+    }
 
 
 def stored_rows(connector: Connector, place: Place) -> dict[tuple[str, str], Mapping]:
@@ -125,10 +145,16 @@ def place_name(place: Place) -> str:
 
 
 def words(row: Mapping | MappingRow) -> str:
-    """Return a row as one reads it: `industry → custom.cf_9kQ (if_empty)`."""
+    """Return a row as one reads it: `industry → custom.cf_9kQ (if_empty, null: leave)`."""
     arrow = "→" if row.direction == Direction.OUTBOUND else "←"
-    mode = "" if row.mode == Mode.ALWAYS else f" ({Mode(row.mode).value})"
-    return f"{row.hull or '(standard name)'} {arrow} {row.close}{mode}"
+    said = [
+        "" if row.mode == Mode.ALWAYS else Mode(row.mode).value,
+        "" if row.on_null == OnNull.CLEAR else f"null: {OnNull(row.on_null).value}",
+        "" if row.conflict == Conflict.NEWEST else f"conflict: {Conflict(row.conflict).value}",
+        f"transform: {row.transform}" if row.transform else "",
+    ]
+    options = ", ".join(filter(None, said))
+    return f"{row.hull or '(standard name)'} {arrow} {row.close}{f' ({options})' if options else ''}"
 
 
 def _shown(value: Any) -> str:

@@ -12,7 +12,8 @@ import yaml
 _TEXT = "tag:yaml.org,2002:str"
 _NULL = "tag:yaml.org,2002:null"
 _BOOL = "tag:yaml.org,2002:bool"
-_NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
+_INT = "tag:yaml.org,2002:int"
+_NUMBERS = (_INT, "tag:yaml.org,2002:float")
 _YES = ("y", "yes", "true", "on")
 
 
@@ -193,6 +194,34 @@ class Section:
             self.mistake(key, "must be true or false.")
             return default
         return str(node.value).lower() in _YES
+
+    def short(self, key: str, limit: int, *, required: bool = False) -> str:
+        """Return a text that is not longer than what is stored of it."""
+        found = self.text(key, required=required)
+        if len(found) > limit:
+            self.mistake(key, f"is longer than {limit} characters.")
+        return found
+
+    def number(
+        self, key: str, default: int | None, least: int, most: int, *, optional: bool = False
+    ) -> int | None:
+        """Return a whole number within bounds. With `optional` a key without a value, or with null, is None."""
+        node = self.find(key)
+        if node is None:
+            return None if optional and self.has(key) else default
+        if (
+            isinstance(node, yaml.ScalarNode)
+            and node.tag == _INT
+            and re.fullmatch(r"[+-]?\d{1,12}", node.value)
+        ):
+            found = int(node.value)
+            if least <= found <= most:
+                return found
+        self.mistake(
+            key,
+            f"must be a whole number from {least} to {most}{', or null for no limit' if optional else ''}.",
+        )
+        return default
 
     def texts(self, key: str) -> tuple[str, ...]:
         """Return a list of texts; numbers are taken as they are written."""

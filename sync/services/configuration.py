@@ -23,13 +23,14 @@ from sync.services.config_steps import (
     field_steps,
     holds_secret,
     row_steps,
+    with_own_options,
     write_rows,
 )
 
 # A pause by a person has no reason, or one that begins like this; only configuration errors are lifted by a change.
 PAUSED_BY_A_PERSON = "Paused by"
 
-_ASKS_CLOSE_ANEW = frozenset({"close_api_key", "close_api_url"})
+_ASKS_CLOSE_ANEW = frozenset({"close_api_key", "close_api_url", "keeps_hull_id"})
 _IDENTITY = frozenset({"identity_hull", "identity_close"})
 _MAY_HEAL = (
     _ASKS_CLOSE_ANEW
@@ -114,7 +115,7 @@ def preview_import(connector: Connector, settings: Mapping[str, Any]) -> ImportP
     rows = (
         step
         for place in _places()
-        for step in row_steps(connector, connector.slug, place, _rows_of(imported, place))
+        for step in row_steps(connector, connector.slug, place, _rows_of(connector, imported, place))
     )
     changes = [*map(_field_sentence, fields), *(str(step).partition(": ")[2] for step in rows)]
     key = imported.close_api_key
@@ -133,8 +134,10 @@ def _places() -> list[Place]:
     return [(object_type, direction) for object_type in ObjectType for direction in Direction]
 
 
-def _rows_of(imported: Imported, place: Place) -> list[MappingRow]:
-    return [row for row in imported.rows if (row.object_type, row.direction) == place]
+def _rows_of(connector: Connector, imported: Imported, place: Place) -> list[MappingRow]:
+    """Return Hull's rows of one place; what they cannot say stays as it is here."""
+    told = [row for row in imported.rows if (row.object_type, row.direction) == place]
+    return with_own_options(connector, place, told)
 
 
 def _wanted_fields(imported: Imported) -> dict[str, Any]:
@@ -162,7 +165,7 @@ def _take_fields(connector: Connector, imported: Imported) -> set[str]:
 def _take_rows(connector: Connector, imported: Imported) -> bool:
     is_changed = False
     for place in _places():
-        rows = _rows_of(imported, place)
+        rows = _rows_of(connector, imported, place)
         if any(row_steps(connector, connector.slug, place, rows)):
             write_rows(connector, place, rows)
             is_changed = True

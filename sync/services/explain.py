@@ -9,13 +9,14 @@ from typing import Any
 from django.db.models import Q
 
 from sync import queries
+from sync.engine.identity import folded_email
 from sync.engine.outbound import plan_family
 from sync.engine.plan import Decision, Result, Verb
 from sync.mapping import transforms
 from sync.models import Change, Connector, Link, MatchKey, Outcome
 from sync.records import Direction
 from sync.services import setup
-from sync.services.loading import folded_email, load_outbound_inputs
+from sync.services.loading import load_outbound_inputs
 
 
 @dataclass(slots=True)
@@ -106,6 +107,8 @@ _DOES = {
     Verb.CREATE_CONTACT: "create a contact",
     Verb.UPDATE_LEAD: "update the lead",
     Verb.UPDATE_CONTACT: "update the contact",
+    Verb.DELETE_LEAD: "delete the lead",
+    Verb.DELETE_CONTACT: "delete the contact",
 }
 
 
@@ -114,7 +117,8 @@ def _step(decision: Decision, change: Change) -> str:
         return f"{change.label}: nothing until a person acts: {change.reason}. {change.message}".strip()
     notes = " ".join(decision.notes)
     if decision.verb:
-        return f"{change.label}: {_DOES[decision.verb]} with {', '.join(decision.body)}. {notes}".strip()
+        fields = f" with {', '.join(decision.body)}" if decision.body else ""
+        return f"{change.label}: {_DOES[decision.verb]}{fields}. {notes}".strip()
     if decision.read_first:
         return f"{change.label}: read {decision.close_id} in Close, then decide."
     if decision.result is Result.SKIPPED:
@@ -155,7 +159,7 @@ def as_dict(story: Story) -> dict[str, Any]:
             {
                 "at": outcome.created_at, "direction": outcome.direction, "object": outcome.object_type,
                 "result": outcome.result, "reason": outcome.reason, "message": outcome.message,
-                "fields": outcome.fields, "notes": outcome.notes,
+                "fields": outcome.fields, "values": outcome.values, "notes": outcome.notes,
             }
             for outcome in story.outcomes
         ],

@@ -17,7 +17,7 @@ from django.db import transaction
 
 from sync.mapping.private_settings import from_private_settings, to_private_settings
 from sync.models import Connector
-from sync.records import SyncSettings
+from sync.records import MappingRow, SyncSettings
 from sync.services import setup
 from sync.services.configuration import (
     ImportPreview,
@@ -138,9 +138,14 @@ def push(connector: Connector, settings: SyncSettings, *, now: datetime) -> tupl
     answered = setup.connect_hull(connector).update_settings(shaped).get("private_settings")
     held = answered if isinstance(answered, Mapping) else shaped
     _remember(connector, held, _digest(held), connector.hull_settings_stamp, now)
-    again = from_private_settings(shaped)
-    lost = [row for row in settings.rows if row not in again.rows]
+    again = {_said(row) for row in from_private_settings(shaped).rows}
+    lost = [row for row in settings.rows if _said(row) not in again]
     return tuple(
         f"{row.hull or '(standard name)'} and {row.close}: Hull's dashboard cannot say {row.mode.value}."
         for row in lost
     )
+
+
+def _said(row: MappingRow) -> tuple[str, ...]:
+    """Return what Hull's dashboard can say of a row; the rest stays here."""
+    return row.object_type, row.direction, row.hull, row.close, row.mode

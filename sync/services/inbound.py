@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import transaction
 
 from sync.close.parsing import EventPage, parse_contact, parse_lead
 from sync.engine import cursor as position
-from sync.engine.inbound import DELETED, MERGED, UPSERT, plan_inbound
+from sync.engine.inbound import DELETED, MERGED, UPSERT, plan_inbound, values_before_and_after
 from sync.engine.plan import InboundDecision, Result, WaitReason
 from sync.errors import ConfigurationError, NotFoundError, RejectedError, SyncError
 from sync.models import Change, Connector, Cursor, Link, Run
-from sync.records import CloseEvent, Direction, ObjectType, SyncSettings
-from sync.services import apply, backfill, links, recording
+from sync.records import CloseEvent, Departure, Direction, ObjectType, SyncSettings
+from sync.services import apply, backfill, departing, links, recording
 from sync.services.drain import Clock, Watch, Work, nobody_watches, run_safely
 from sync.services.drain import drain as run_drain
 from sync.services.intake import Heard, queue
@@ -212,13 +213,21 @@ def _item(
     settings: SyncSettings,
 ) -> Heard:
     ours = event.api_key_id is not None and event.api_key_id == settings.close_api_key_id
-    payload = {
+    payload: dict[str, Any] = {
         "action": action,
         "ours": ours,
         "read": action == UPSERT and event.data is None,
     }
+    if not ours:
+        payload |= {"changed_fields": list(event.changed_fields)} | _writer(event)
     label = str((event.data or event.previous_data).get("name") or "")
     return Heard(object_type, close_id, payload, event.lead_id or "", label, event.date_updated)
+
+
+def _writer(event: CloseEvent) -> dict[str, str]:
+    """Return who made an event: a key, or a person of Close."""
+    told = {"api_key_id": event.api_key_id, "user_id": event.user_id}
+    return {name: value for name, value in told.items() if value}
 
 
 def _seen(event: CloseEvent) -> list[Seen]:
@@ -332,6 +341,7 @@ def _record(
     now = work.clock()
     not_taken = {id(decision) for decision in refused}
     told: list[Link] = []
+    dissolved: list[tuple[Link, Departure]] = []
     for decision in decisions:
         verdict = _verdict(inputs, decision)
         if id(decision) in not_taken and error:
@@ -342,10 +352,12 @@ def _record(
             link = inputs.links[decision.record.object_type.value, decision.record.key]
             link.sent, link.sent_at = dict(decision.sent), now
             told.append(link)
+            dissolved += [(link, decision.departure)] if decision.departure else []
         elif decision.result is Result.PENDING:
             verdict.retry_at = now + LOOK_AGAIN
         verdicts.append(verdict)
     Link.objects.bulk_update(told, ["sent", "sent_at"])
+    departing.dissolve(dissolved)
     recording.record(work.run, verdicts, now=now)
 
 
@@ -355,5 +367,6 @@ def _verdict(inputs: InboundInputs, decision: InboundDecision) -> Verdict:
     return Verdict(
         record.object_type, record.key, decision.result, decision.reason, link.label, link.hull_id or "", link.close_id,
         fields=list(decision.write.attributes) if decision.write else (), notes=decision.notes,
+        values=values_before_and_after(decision),
         change=inputs.changes[record.object_type.value, record.key],
     )  # fmt: skip

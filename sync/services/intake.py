@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +14,9 @@ from sync.hull.notifications import Message, Notification, newest
 from sync.models import Change, Connector, Delivery, HullSegment
 from sync.records import Direction, HullAccount, HullUser, ObjectType, Segment
 from sync.services import hull_settings
+
+# Set in the payload of a record that Hull told the deletion of.
+GONE = "gone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +98,13 @@ def _delivery_key(notification_id: str) -> str:
 
 def _heard_messages(notification: Notification, accepted: Accepted) -> Iterable[Heard]:
     for message in newest(notification.messages):
-        heard = heard_of(message, is_batch=notification.is_export)
+        heard = heard_of(message, is_batch=notification.is_export and not notification.is_deletion)
         if heard is None:
             accepted.problems.append(
                 f"Message {message.message_id or '?'} names no record: it has no id or other identifier."
             )
+        elif notification.is_deletion:
+            yield replace(heard, payload={**heard.payload, GONE: True})
         else:
             yield heard
 
@@ -224,7 +229,7 @@ def queue(
 
 _REFRESHED = [
     "family", "label", "payload", "record_at", "batch", "state", "reason", "message", "candidates", "attempts",
-    "not_before", "revision", "queued_at",
+    "not_before", "revision", "queued_at", "priority",
 ]  # fmt: skip
 
 
@@ -244,7 +249,7 @@ def _new_change(connector: Connector, direction: Direction, item: Heard, now: da
     return Change(
         connector=connector, direction=direction, object_type=item.object_type, key=item.key, family=item.family,
         label=item.label[:250], payload=dict(item.payload), record_at=item.at, batch=item.batch,
-        not_before=now, queued_at=now,
+        not_before=now, queued_at=now, priority=_priority(item),
     )  # fmt: skip
 
 
@@ -254,12 +259,14 @@ def _refresh(change: Change, item: Heard, now: datetime) -> bool:
     A batch queues its record all the same: a person wants it sent, in the newest state that we know.
     """
     is_older = bool(not item.again and change.record_at and item.at and item.at < change.record_at)
+    is_older = is_older or _comes_from_before_the_deletion(change, item)
     if is_older and not item.batch:
         return False
     if not is_older:
-        change.family, change.label, change.payload = item.family, item.label[:250], _merged(change, item)
+        _take_over(change, item)
     change.record_at = max(filter(None, (item.at, change.record_at)), default=None)
     change.batch = item.batch or (change.batch and change.state == Change.State.PENDING)
+    change.priority = _priority(item, change)
     change.state, change.reason, change.message, change.candidates = (
         Change.State.PENDING,
         "",
@@ -269,6 +276,27 @@ def _refresh(change: Change, item: Heard, now: datetime) -> bool:
     change.attempts, change.not_before, change.queued_at = 0, now, now
     change.revision += 1
     return True
+
+
+def _comes_from_before_the_deletion(change: Change, item: Heard) -> bool:
+    """Tell whether a message only repeats the last state of a record that is gone."""
+    is_update = change.payload.get(GONE) and not item.payload.get(GONE)
+    return bool(is_update and change.record_at and item.at and item.at == change.record_at)
+
+
+def _priority(item: Heard, change: Change | None = None) -> Change.Priority:
+    """What is pushed or read as a whole waits for what just happened, unless that has happened to it too."""
+    if change and change.state == Change.State.PENDING and change.priority == Change.Priority.FRESH:
+        return Change.Priority.FRESH
+    return Change.Priority.BULK if item.batch or item.again else Change.Priority.FRESH
+
+
+def _take_over(change: Change, item: Heard) -> None:
+    """Put what was heard in place of what was known. A deletion tells little: what was known of the record stays."""
+    if item.payload.get(GONE):
+        change.payload = {**item.payload, **change.payload, GONE: True}
+    else:
+        change.family, change.label, change.payload = item.family, item.label[:250], _merged(change, item)
 
 
 def _merged(change: Change, item: Heard) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Q, QuerySet
+from django.db.models import Case, F, Q, QuerySet, When
 
 from sync.models import Change, Connector, Lane
 from sync.records import Direction
@@ -19,6 +19,8 @@ Clock = Callable[[], datetime]
 
 LEASE = timedelta(minutes=5)
 SLICE = 100
+# A nudge that comes within one of Close's windows is as good as one at once.
+SOON_ENOUGH = timedelta(seconds=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +49,20 @@ def leased(connector: Connector, direction: Direction, *, clock: Clock) -> Itera
     if is_gone(lane.leased_by):
         free |= Q(leased_by=lane.leased_by)
     mine = Lane.objects.filter(free, pk=lane.pk)
-    if mine.update(leased_by=me, leased_until=now + LEASE, nudged_at=None) != 1:
+    if mine.update(leased_by=me, leased_until=now + LEASE, nudged_at=_still_to_come(now)) != 1:
         yield None
         return
     try:
         yield Lease(lane.pk, me, clock)
     finally:
         held = Lane.objects.filter(pk=lane.pk, leased_by=me)
-        held.update(leased_by="", leased_until=None, drained_at=clock())
+        now = clock()
+        held.update(leased_by="", leased_until=None, drained_at=now, nudged_at=_still_to_come(now))
+
+
+def _still_to_come(now: datetime) -> Case:
+    """Keep a nudge that is on its way for later; the others have arrived."""
+    return Case(When(nudged_at__gt=now + timedelta(seconds=1), then=F("nudged_at")), default=None)
 
 
 def owner() -> str:
@@ -77,16 +85,27 @@ def is_gone(holder: str) -> bool:
     return False
 
 
-def wake(connector: Connector, direction: Direction, *, now: datetime) -> bool:
-    """Mark a lane as having work. True when nobody was told yet, so that the caller dispatches one nudge."""
+def wake(connector: Connector, direction: Direction, *, now: datetime, at: datetime | None = None) -> bool:
+    """Mark a lane as having work, now or at a time. True when the caller has to dispatch a nudge for it.
+
+    False when one that comes soon enough is on its way: the one for the next window is soon enough for everything.
+    """
     lane, _ = Lane.objects.get_or_create(connector=connector, direction=direction)
-    unaware = Lane.objects.filter(pk=lane.pk).filter(Q(nudged_at=None) | Q(nudged_at__lt=now - LEASE))
-    return unaware.update(nudged_at=now) == 1
+    unaware = Q(nudged_at=None) | Q(nudged_at__lt=now - LEASE) | Q(nudged_at__gt=(at or now) + SOON_ENOUGH)
+    return Lane.objects.filter(unaware, pk=lane.pk).update(nudged_at=at or now) == 1
 
 
-def claim(connector: Connector, direction: Direction, *, now: datetime, limit: int = SLICE) -> list[Change]:
-    """Return the next due changes, oldest first, with whole families: an account and its waiting users together."""
+def claim(
+    connector: Connector, direction: Direction, *, now: datetime, limit: int | None = SLICE
+) -> list[Change]:
+    """Return the next due changes, all of the best priority there is, oldest first, with whole families.
+
+    A family is an account and its waiting users; they come along whatever their own priority is. Without a limit
+    it is everything.
+    """
     due = list(_due(connector, direction, now)[:limit])
+    if limit:
+        due = [change for change in due if change.priority == due[0].priority]
     if direction is Direction.INBOUND or not due:
         return due
     return due + _kin(connector, due, now)
@@ -102,7 +121,7 @@ def _kin(connector: Connector, due: list[Change], now: datetime) -> list[Change]
 
 def _due(connector: Connector, direction: Direction, now: datetime) -> QuerySet[Change]:
     mine = Change.objects.filter(connector=connector, direction=direction).due(now)
-    return mine.order_by("queued_at", "pk")
+    return mine.order_by("priority", "queued_at", "pk")
 
 
 def is_due(connector: Connector, direction: Direction, *, now: datetime) -> bool:

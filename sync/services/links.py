@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from sync.engine.identity import match_values
+from sync.engine.plan import KnownRecord
 from sync.models import Connector, Link, MatchKey
 from sync.records import Attributes, Contact, Lead, ObjectType, SyncSettings, parse_time
 
@@ -28,6 +29,10 @@ class Seen:
     @property
     def label(self) -> str:
         return str(self.fields.get("name") or self.fields.get("display_name") or self.close_id)[:250]
+
+    def as_known(self) -> KnownRecord:
+        """Return it as decisions compare it."""
+        return KnownRecord(self.close_id, self.fields, parent_close_id=self.parent_close_id or None)
 
 
 def seen_lead(lead: Lead) -> Seen:
@@ -126,9 +131,15 @@ def pair(connector: Connector, pairs: Sequence[tuple[Link, str]], *, now: dateti
     for object_type in {link.object_type for link, _ in fresh}:
         keys = [hull_id for link, hull_id in fresh if link.object_type == object_type]
         earlier = Link.objects.filter(connector=connector, object_type=object_type, hull_id__in=keys)
-        earlier.update(hull_id=None)
+        earlier.filter(is_further=False).update(hull_id=None)
     for link, hull_id in fresh:
-        link.hull_id, link.paired_at = hull_id, now
+        link.hull_id, link.paired_at, link.is_further = hull_id, now, False
+
+
+def pair_further(pairs: Sequence[tuple[Link, str]], *, now: datetime) -> None:
+    """Pair further contacts with the Hull user whose own contact is another one. To be saved by the caller."""
+    for link, hull_id in pairs:
+        link.hull_id, link.paired_at, link.is_further = hull_id, now, True
 
 
 def mark_deleted(connector: Connector, object_type: str, close_id: str, *, at: datetime) -> Link:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from sync.errors import SyncError
-from sync.models import Connector
+from sync.errors import ConfigurationError, RejectedError, SyncError
+from sync.models import CloseField, Connector
 from sync.records import CloseSchema, ObjectType
-from sync.services import setup
+from sync.services import missing_options, setup
 
 Option = dict[str, str]
 
@@ -73,3 +73,25 @@ def choices(schema: CloseSchema, name: str) -> list[Option]:
     }[name]
     custom = {path: field.label for path, field in schema.fields(object_type).items()}
     return [{"value": value, "label": label} for value, label in (standard | custom).items()]
+
+
+def add_missing(field: CloseField, *, clock: Callable[[], datetime]) -> tuple[str, ...]:
+    """Add the options that Hull's values asked for to a field in Close, and look at those records again.
+
+    Returns what was added. Raises SyncError; ConfigurationError where the key may not.
+    """
+    wanted = tuple(missing_options.missing(field)) if field.type == "choices" else ()
+    if not wanted:
+        return ()
+    close = setup.close_client(field.connector)
+    try:
+        close.add_choices(ObjectType(field.object_type), field.close_id, wanted)
+    except RejectedError as error:
+        if error.status != 403:
+            raise
+        raise ConfigurationError(
+            f"The Close key may not change custom fields. Add the options of {field.label} in Close, under Settings → "
+            "Custom Fields, or enter an administrator's key on the connector."
+        ) from None
+    setup.refresh_schema(field.connector, close, now=clock())
+    return wanted

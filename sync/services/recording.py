@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
-from sync.engine.plan import FailureMode, Reason, Result, SkipReason, WaitReason
+from sync.engine.plan import DoneReason, FailureMode, Reason, Result, SkipReason, WaitReason
 from sync.engine.retry import failure_of, next_attempt
 from sync.errors import CredentialsError, SyncError
 from sync.hull import vocabulary
-from sync.models import Change, Connector, Intent, Outcome, Run
+from sync.mapping.outbound import LeftOut
+from sync.models import Change, Connector, Outcome, Run
 from sync.records import Direction, ObjectType
 from sync.redaction import redact
+from sync.services import missing_options
 from sync.services.setup import Remotes
 
 log = logging.getLogger(__name__)
@@ -22,7 +25,10 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class Verdict:
-    """What is to be written down about one record. `retry_at` makes the change due again."""
+    """What is to be written down about one record. `retry_at` makes the change due again.
+
+    `values` are those before and after, per field, `conflicts` those of both sides that a person chooses between.
+    """
 
     object_type: ObjectType
     key: str
@@ -35,6 +41,9 @@ class Verdict:
     fields: Sequence[str] = ()
     notes: Sequence[str] = ()
     candidates: Sequence[str] = ()
+    left_out: Sequence[LeftOut] = ()
+    values: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    conflicts: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     retry_at: datetime | None = None
     change: Change | None = field(default=None, repr=False)
 
@@ -139,6 +148,7 @@ def _outcome(run: Run, verdict: Verdict, version: int, now: datetime) -> Outcome
         key=verdict.key, hull_id=verdict.hull_id, close_id=verdict.close_id, label=verdict.label[:250],
         result=Result.DRY_RUN if run.dry_run and verdict.result in (Result.CREATED, Result.UPDATED) else verdict.result,
         reason=verdict.reason, message=verdict.message, fields=sorted(verdict.fields), notes=list(verdict.notes),
+        values={name: list(pair) for name, pair in verdict.values.items()},
         version=version, created_at=now,
     )  # fmt: skip
 
@@ -167,7 +177,10 @@ def _tell(connector: Connector, line: vocabulary.LogLine) -> None:
         log.log(line.level, line.message, extra={"context": who | line.context, "data": line.data})
 
 
-_SETTLED = ("state", "reason", "message", "candidates", "attempts", "not_before", "finished_at", "batch")
+_SETTLED = (
+    "state", "reason", "message", "candidates", "attempts", "not_before", "finished_at", "batch", "left_out",
+    "priority", "makes_new",
+)  # fmt: skip
 
 
 def _settle_all(verdicts: Sequence[Verdict], now: datetime) -> None:
@@ -175,24 +188,45 @@ def _settle_all(verdicts: Sequence[Verdict], now: datetime) -> None:
     worked_on = {verdict.change.pk: verdict for verdict in verdicts if verdict.change is not None}
     rows = Change.objects.select_for_update().filter(pk__in=worked_on).order_by("pk")
     settled = []
+    before, after = Counter[missing_options.Asked](), Counter[missing_options.Asked]()
     for row in rows:
         verdict = worked_on[row.pk]
         if verdict.change is not None and row.revision == verdict.change.revision:
+            before.update(missing_options.asked(row.object_type, row.left_out))
             _settle(row, verdict, now)
+            after.update(missing_options.asked(row.object_type, row.left_out))
             settled.append(row)
     Change.objects.bulk_update(settled, _SETTLED)
+    contested = [row for row in settled if _ask(row, worked_on[row.pk])]
+    Change.objects.bulk_update(contested, ["conflicts", "chosen"])
+    if settled:
+        missing_options.count(settled[0].connector_id, before, after)
 
 
 def _settle(row: Change, verdict: Verdict, now: datetime) -> None:
-    row.state, row.reason = _state(verdict), verdict.reason
+    row.state, row.reason = _state(verdict, row.direction), verdict.reason
     row.message = verdict.message or " ".join(verdict.notes)
     row.candidates = list(verdict.candidates)
+    row.left_out = missing_options.as_stored(verdict.left_out)
     if row.state != Change.State.PENDING:
         row.attempts = 0
-    elif verdict.reason not in (WaitReason.PARENT_PENDING, WaitReason.RATE_LIMITED):
+    elif verdict.reason not in (WaitReason.PARENT_PENDING, WaitReason.RATE_LIMITED, WaitReason.TWIN_PENDING):
         row.attempts += 1
+    if row.state == Change.State.PENDING and row.attempts:
+        row.priority = Change.Priority.RETRY
     row.not_before, row.finished_at = verdict.retry_at or now, now
     row.batch = row.batch and row.state != Change.State.DONE
+    row.makes_new = row.makes_new and row.state != Change.State.DONE
+
+
+def _ask(row: Change, verdict: Verdict) -> bool:
+    """Put down what a person has to choose between, or forget it once it was carried out. False when nothing changes."""
+    before = row.conflicts, row.chosen
+    if verdict.reason is WaitReason.CONFLICT:
+        row.conflicts, row.chosen = {name: list(pair) for name, pair in verdict.conflicts.items()}, {}
+    elif row.state == Change.State.DONE:
+        row.conflicts, row.chosen = {}, {}
+    return (row.conflicts, row.chosen) != before
 
 
 def give_up(run: Run, changes: Sequence[Change], *, now: datetime) -> None:
@@ -210,37 +244,23 @@ def give_up(run: Run, changes: Sequence[Change], *, now: datetime) -> None:
     record(run, verdicts, now=now)
 
 
+_NEEDS_A_CHOICE = (WaitReason.AMBIGUOUS_MATCH, WaitReason.NEEDS_APPROVAL, WaitReason.CONFLICT)
 _WAITS_FOR_ACCOUNT = (
     SkipReason.PARENT_NOT_LINKED,
     SkipReason.NOT_IN_SEGMENT,
     SkipReason.NO_SEGMENTS,
+    DoneReason.UNLINKED,
 )
 
 
-def _state(verdict: Verdict) -> Change.State:
+def _state(verdict: Verdict, direction: str) -> Change.State:
     if verdict.result is Result.FAILED:
         return Change.State.FAILED
-    if verdict.reason is WaitReason.AMBIGUOUS_MATCH:
+    if verdict.reason in _NEEDS_A_CHOICE:
         return Change.State.HELD
     if verdict.reason is WaitReason.PARENT_PENDING and verdict.retry_at is None:
         return Change.State.WAITING
     if verdict.result is Result.PENDING:
         return Change.State.PENDING
-    is_contact = verdict.object_type is ObjectType.CONTACT
-    return Change.State.WAITING if is_contact and verdict.reason in _WAITS_FOR_ACCOUNT else Change.State.DONE
-
-
-def settle_intents(
-    connector: Connector,
-    settled: dict[tuple[str, str], tuple[Intent.State, str]],
-    *,
-    now: datetime,
-) -> None:
-    """Close intents: `(object type, key)` to the state and the Close id."""
-    keys = {key for _, key in settled}
-    found = Intent.objects.filter(connector=connector, state=Intent.State.OPEN, key__in=keys)
-    intents = [intent for intent in found if (intent.object_type, intent.key) in settled]
-    for intent in intents:
-        intent.state, intent.close_id = settled[intent.object_type, intent.key]
-        intent.settled_at = now
-    Intent.objects.bulk_update(intents, ["state", "close_id", "settled_at"])
+    is_user = verdict.object_type is ObjectType.CONTACT and direction == Direction.OUTBOUND
+    return Change.State.WAITING if is_user and verdict.reason in _WAITS_FOR_ACCOUNT else Change.State.DONE

@@ -13,13 +13,14 @@ from django.conf import settings as django_settings
 from django.db import transaction
 
 from sync.close.client import CloseClient
+from sync.close.limits import Limiter
 from sync.engine.departures import policies
 from sync.errors import ConfigurationError, CredentialsError, SyncError
 from sync.hull.client import HullClient
 from sync.hull.firehose import Firehose
 from sync.mapping.naming import attribute_name
 from sync.mapping.validation import Problem, check_settings, sound_rows
-from sync.models import CloseField, CloseStatus, Connector
+from sync.models import CloseField, CloseStatus, CloseUser, Connector
 from sync.records import (
     CloseIdentity,
     CloseSchema,
@@ -28,7 +29,9 @@ from sync.records import (
     ObjectType,
     SyncSettings,
 )
-from sync.services import webhooks
+from sync.records import CloseUser as User
+from sync.services import hull_ids, links, missing_options, replay, webhooks
+from sync.services.allowance import Allowance
 
 SCHEMA_AGE = timedelta(days=1)
 CLOSE_API_URL = "https://api.close.com/api/v1"
@@ -61,6 +64,7 @@ class Remotes:
     firehose: Firehose
     close_calls: Calls
     hull_calls: Calls
+    allowance: Allowance
 
 
 def connect(connector: Connector, *, clock: Callable[[], datetime], dry_run: bool = False) -> Remotes:
@@ -68,7 +72,7 @@ def connect(connector: Connector, *, clock: Callable[[], datetime], dry_run: boo
 
     Raises ConfigurationError when a credential is missing or cannot be read, or a URL is not allowed.
     """
-    close_calls, hull_calls = Calls(), Calls()
+    close_calls, hull_calls, allowance = Calls(), Calls(), Allowance(connector, clock)
     organization, connector_id = (
         connector.hull_organization,
         connector.hull_connector_id,
@@ -81,7 +85,7 @@ def connect(connector: Connector, *, clock: Callable[[], datetime], dry_run: boo
     ):
         _check_url(connector, url)
     return Remotes(
-        close_client(connector, observer=close_calls, dry_run=dry_run),
+        close_client(connector, observer=close_calls, dry_run=dry_run, limits=allowance),
         HullClient(
             organization, connector_id, secret, api_url=connector.hull_api_url or None, dry_run=dry_run, observer=hull_calls
         ),
@@ -91,6 +95,7 @@ def connect(connector: Connector, *, clock: Callable[[], datetime], dry_run: boo
         ),
         close_calls,
         hull_calls,
+        allowance,
     )  # fmt: skip
 
 
@@ -100,8 +105,12 @@ def close_client(
     observer: Calls | None = None,
     dry_run: bool = False,
     api_key: str | None = None,
+    limits: Limiter | None = None,
 ) -> CloseClient:
-    """Return a Close client, for the stored key or for one that is being tried out."""
+    """Return a Close client, for the stored key or for one that is being tried out.
+
+    Without `limits` it goes by what it hears itself: for a few requests while somebody waits.
+    """
     _check_url(connector, connector.close_api_url)
     key = api_key or connector.close_api_key.reveal()
     if not key:
@@ -111,6 +120,7 @@ def close_client(
         api_url=connector.close_api_url or CLOSE_API_URL,
         dry_run=dry_run,
         observer=observer,
+        limits=limits,
     )
 
 
@@ -136,11 +146,18 @@ def prepare(connector: Connector, remotes: Remotes, *, now: datetime, dry_run: b
     is_stale = _is_schema_stale(connector, now)
     if is_stale:
         refresh_schema(connector, remotes.close, now=now)
+        if connector.keeps_hull_id and not dry_run:
+            _keep_hull_ids(connector, remotes.close)
     if not dry_run and (is_stale or not connector.webhook_id):
         webhooks.ensure(connector, remotes.close)
     settings, problems = load_settings(connector)
     _store_problems(connector, problems)
     return replace(settings, close_api_key_id=remotes.close.api_key_id)
+
+
+def _keep_hull_ids(connector: Connector, close: CloseClient) -> None:
+    if hull_ids.ensure_fields(connector, close):
+        links.reindex(connector, load_settings(connector)[0])
 
 
 def _is_schema_stale(connector: Connector, now: datetime) -> bool:
@@ -178,7 +195,12 @@ def load_settings(connector: Connector) -> tuple[SyncSettings, tuple[Problem, ..
         flip_window=timedelta(minutes=connector.flip_minutes),
     )
     rows, problems = sound_rows(settings)
-    return replace(settings, rows=rows), (*problems, *check_settings(settings))
+    return replace(settings, rows=rows), (
+        *problems,
+        *check_settings(settings),
+        *hull_ids.problems(connector, settings.schema),
+        *missing_options.problems(connector),
+    )
 
 
 def load_schema(connector: Connector) -> CloseSchema:
@@ -197,15 +219,22 @@ def load_schema(connector: Connector) -> CloseSchema:
 
 
 def refresh_schema(connector: Connector, close: CloseClient, *, now: datetime) -> CloseIdentity:
-    """Read statuses and custom fields from Close, and check that the key still belongs to the same organization."""
+    """Read statuses and custom fields from Close, and check that the key still belongs to the same organization.
+
+    Users are read where a field holds one. What had stayed out because Close did not offer it is looked at again
+    when Close offers something else now.
+    """
     identity = close.me()
     _check_pin(connector, identity)
     statuses = close.lead_statuses()
     fields = {object_type: close.custom_fields(object_type) for object_type in ObjectType}
+    users = close.users() if any(_holds_users(found) for found in fields.values()) else ()
+    before = load_schema(connector)
     with transaction.atomic():
         _store_statuses(connector, statuses)
         for object_type, found in fields.items():
             _store_fields(connector, object_type, found, now)
+        _store_users(connector, users)
         connector.close_organization_id = identity.organization_id
         connector.close_organization_name = identity.organization_name
         connector.schema_read_at = now
@@ -217,7 +246,18 @@ def refresh_schema(connector: Connector, close: CloseClient, *, now: datetime) -
                 "updated_at",
             ]
         )
+        if _offered(load_schema(connector)) != _offered(before):
+            replay.replay_configuration_failures(connector, now=now)
     return identity
+
+
+def _holds_users(fields: tuple[CustomField, ...]) -> bool:
+    return any(field.type == "user" for field in fields)
+
+
+def _offered(schema: CloseSchema) -> tuple[frozenset[object], ...]:
+    """Return what decides whether a value fits, in any order."""
+    return tuple(map(frozenset, (schema.statuses, schema.lead_fields, schema.contact_fields, schema.users)))
 
 
 def _check_pin(connector: Connector, identity: CloseIdentity) -> None:
@@ -244,6 +284,20 @@ def _store_statuses(connector: Connector, statuses: tuple[LeadStatus, ...]) -> N
         update_conflicts=True,
         unique_fields=["connector", "close_id"],
         update_fields=["label", "position"],
+    )
+
+
+def _store_users(connector: Connector, users: tuple[User, ...]) -> None:
+    connector.close_users.exclude(close_id__in=[user.close_id for user in users]).delete()
+    rows = [
+        CloseUser(connector=connector, close_id=user.close_id, email=user.email[:320], name=user.name[:250])
+        for user in users
+    ]
+    CloseUser.objects.bulk_create(
+        rows,
+        update_conflicts=True,
+        unique_fields=["connector", "close_id"],
+        update_fields=["email", "name"],
     )
 
 

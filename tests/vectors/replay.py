@@ -52,7 +52,9 @@ class Replay:
 
     def our_writes(self) -> list[tuple[str, str, Any]]:
         return [
-            (method, path, body) for method, path, _, body, _ in self.world.close.requests if method != "GET"
+            (method, path, body)
+            for method, path, _, body, _ in self.world.close.requests
+            if method != "GET" and not path.startswith("/data/search")
         ]
 
     # ── What Hull was told ───────────────────────────────────────────────────────────────────────

@@ -7,19 +7,21 @@ import random
 import time
 from collections import Counter
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
 from sync import queries
+from sync.engine.plan import Result
 from sync.models import Connector, Run
 from sync.records import Direction
-from sync.services import batches, hull_pull, inbound, outbound
+from sync.services import batches, drain, hull_pull, inbound, outbound
 from sync.services.drain import Watch, nobody_watches
 
-# Retries that come due within this time are waited for; later ones are left to the next run and reported.
+# Retries that come due within this time are waited for; later ones are left to the next run and reported. Each
+# window of Close's rate limit that got something done starts it anew.
 PATIENCE = timedelta(seconds=75)
 PAUSE_AFTER_TROUBLE = timedelta(seconds=5)
 
@@ -108,7 +110,10 @@ class Session:
         deadline = timezone.now() + PATIENCE
         self._round(first=True)
         while not self.dry_run and self._wait(deadline):
+            before = len(self.runs)
             self._round(first=False)
+            if self._waits_for_close() and _got_something_done(self.runs[before:]):
+                deadline = timezone.now() + PATIENCE
         return self.runs
 
     def _round(self, *, first: bool) -> None:
@@ -144,17 +149,30 @@ class Session:
         pulls = [run for run in self.runs if run.kind == Run.Kind.PULL]
         return bool(pulls) and pulls[-1].state == Run.State.STOPPED
 
+    def _waits_for_close(self) -> datetime | None:
+        """Return when Close's rate limit lets us go on, None when it does now."""
+        if Direction.OUTBOUND not in self.directions:
+            return None
+        return drain.opens_at(self.connector, Direction.OUTBOUND, now=timezone.now())
+
     def _wait(self, deadline: Any) -> bool:
         """Wait for the next retry if it comes soon. False when there is nothing to wait for."""
         if not self.connector.is_active:
             return False
         due = queries.next_due(self.connector, self.directions)
-        if (self.runs and self.runs[-1].state == Run.State.STOPPED) or self._was_stopped():
+        opens = self._waits_for_close() if due else None
+        if due and opens:
+            due = max(due, opens)
+        elif (self.runs and self.runs[-1].state == Run.State.STOPPED) or self._was_stopped():
             due = timezone.now() + PAUSE_AFTER_TROUBLE
         if due is None or max(due, timezone.now()) > deadline:
             return False
         time.sleep(max(0.05, (due - timezone.now()).total_seconds()))
         return True
+
+
+def _got_something_done(runs: Sequence[Run]) -> bool:
+    return any(count for run in runs for result, count in run.counters.items() if result != Result.PENDING)
 
 
 # ── Report ───────────────────────────────────────────────────────────────────────────────────────

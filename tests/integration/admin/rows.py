@@ -11,7 +11,11 @@ from django.http import HttpResponse
 
 from accounts.models import Agency, Organization
 from sync.models import (
+    Approval,
     Batch,
+    Budget,
+    BudgetDemand,
+    BudgetUse,
     Change,
     CloseField,
     CloseStatus,
@@ -39,7 +43,8 @@ def everything(name: str, now: datetime) -> SimpleNamespace:
     )
     connector = Connector.objects.create(
         organization=organization, slug=f"{name}-close", name=f"{name.capitalize()} to Close", schema_read_at=now,
-        hull_connector_id="5a43ce781f6d9f471d005d44", account_segments=["seg1", "unknown-seg"], **SECRETS,
+        hull_connector_id="5a43ce781f6d9f471d005d44", account_segments=["seg1", "unknown-seg"],
+        close_organization_id=f"orga_{name}", **SECRETS,
     )  # fmt: skip
     run = Run.objects.create(
         connector=connector, kind="DRAIN", direction="OUTBOUND", trigger="SCHEDULE", state="FINISHED", considered=3,
@@ -67,6 +72,26 @@ def everything(name: str, now: datetime) -> SimpleNamespace:
     rows.batch = Batch.objects.create(
         connector=connector, object_type="LEAD", format="json", url="https://x.hullapp.io/e", url_digest=name,
         host=f"{name}.hullapp.io", received_at=now, not_before=now, problems=["Line 3 is not JSON."], problem_count=1,
+    )  # fmt: skip
+    rows.approval = Approval.objects.create(
+        connector=connector, counts={"creates": 1200}, limits={"creates": 1000}, linked=40, created_at=now,
+        sample=[
+            {
+                "object": "LEAD", "key": "h7", "label": f"{name} sample", "effect": "creates", "close_id": "",
+                "values": {"name": [None, f"{name} sample"]},
+            }
+        ],
+    )  # fmt: skip
+    rows.budget = Budget.objects.create(
+        close_organization_id=f"orga_{name}", group="records", limit=160, length=8.0, remaining=40,
+        ends_at=now + timedelta(seconds=5),
+    )  # fmt: skip
+    BudgetDemand.objects.create(
+        budget=rows.budget, connector=connector, lane="FRESH", used=104, wanted=7, asked_at=now
+    )
+    BudgetUse.objects.create(
+        close_organization_id=f"orga_{name}", group="records", connector=connector, lane="FRESH", hour=now.replace(minute=0),
+        calls=1234, refused=1,
     )  # fmt: skip
     rows.mapping = Mapping.objects.create(
         connector=connector, object_type="LEAD", direction="OUTBOUND", hull="industry", close="custom.cf_1"

@@ -32,7 +32,9 @@ def form(connector: Connector, **given: Any) -> dict[str, Any]:
         "name": connector.name, "slug": connector.slug, "enabled": "on", "home": "HERE",
         "hull_connector_id": connector.hull_connector_id, "hull_secret": "", "hull_api_url": "", "hull_firehose_url": "",
         "close_api_key": "", "close_api_url": "", "account_segments": connector.account_segments, "lead_status": "",
-        "identity_hull": "domain", "identity_close": "url", "pull_interval_seconds": "60",
+        "identity_hull": "domain", "identity_close": "url", "pull_interval_seconds": "60", "moves_contacts": "on",
+        "brake_creates": "1000", "brake_clears": "100", "brake_deletes": "10", "brake_share": "50",
+        "rate_share_left": "10", "flip_limit": "5", "flip_minutes": "60", "mark_status": "",
     }  # fmt: skip
     for place in PLACES:
         sent |= {f"{place}-TOTAL_FORMS": "0", f"{place}-INITIAL_FORMS": "0"}
@@ -230,6 +232,38 @@ class TestMapping:
 
         assert response.status_code == 302
 
+    def test_how_a_row_is_written_is_saved_and_kept_when_it_is_not_sent(
+        self, admin_client: Client, ours: SimpleNamespace
+    ) -> None:
+        sent = rows("lead_outbound", [("industry", "custom.cf_1")], ours.mapping.pk)
+        said = {"on_null": "leave", "conflict": "hold", "transform": "lower"}
+        given = {f"lead_outbound-0-{name}": value for name, value in said.items()}
+
+        admin_client.post(page(ours.connector), form(ours.connector) | sent | given)
+        admin_client.post(page(ours.connector), form(ours.connector, name="Renamed") | sent)
+
+        row = Mapping.objects.get()
+        assert (row.on_null, row.conflict, row.transform) == ("leave", "hold", "lower")
+        assert Connector.objects.get(pk=ours.connector.pk).name == "Renamed"
+        admin_client.post(
+            page(ours.connector), form(ours.connector) | sent | given | {"lead_outbound-0-transform": ""}
+        )
+        assert Mapping.objects.get().transform == ""
+
+    def test_an_unknown_transform_is_told_and_stays_visible(
+        self, admin_client: Client, ours: SimpleNamespace
+    ) -> None:
+        ours.connector.mappings.update(transform="lowr")
+        sent = rows("lead_outbound", [("other", "custom.cf_1")], ours.mapping.pk)
+
+        shown = text(admin_client.get(page(ours.connector)))
+        response = admin_client.post(
+            page(ours.connector), form(ours.connector) | sent | {"lead_outbound-0-transform": "lowr"}
+        )
+
+        assert "lowr (unknown)" in shown
+        assert "“lowr” is not a transform. Choose one of: text, number" in text(response)
+
     def test_suggestions_name_fields_and_attributes(
         self, admin_client: Client, ours: SimpleNamespace
     ) -> None:
@@ -237,6 +271,7 @@ class TestMapping:
 
         assert '<option value="custom.cf_1">Industry</option>' in shown
         assert '<option value="industry">' in shown
+        assert '<option value="addresses.business.zipcode">Business address: zip code</option>' in shown
         assert '<option value="closeio/industry">' in shown
 
 

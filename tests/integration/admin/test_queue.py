@@ -110,6 +110,17 @@ class TestChoosing:
         assert state(ours.held) == Change.State.PENDING
         assert nudged
 
+    def test_none_of_them_makes_a_new_one(
+        self, admin_client: Client, ours: SimpleNamespace, nudged: list[Any]
+    ) -> None:
+        assert "None of them" in self.page(admin_client, ours.held)
+
+        assert notices(self.choose(admin_client, ours.held, "new")) == [
+            "A new record will be created in Close."
+        ]
+        assert state(ours.held) == Change.State.PENDING
+        assert ours.held.makes_new and nudged
+
     @pytest.mark.parametrize("candidate", ["lead_9", "lead_1", ""])
     def test_what_cannot_be_chosen_is_told(
         self, admin_client: Client, ours: SimpleNamespace, candidate: str

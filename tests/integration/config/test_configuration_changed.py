@@ -67,7 +67,8 @@ def test_the_match_index_follows_the_identifier(connector: Connector, lead: Link
     connector.identity_close = "custom.cf_1"
     connector.save()
     configuration_changed(connector, {"identity_close"}, now=now)
-    assert [key.value for key in MatchKey.objects.filter(link=lead)] == ["other.com"]
+    keys = set(MatchKey.objects.filter(link=lead).values_list("kind", "value"))
+    assert keys == {("identifier", "other.com"), ("host", "acme.com")}
 
 
 def test_what_failed_for_configuration_reasons_is_tried_again(connector: Connector, now: datetime) -> None:

@@ -55,6 +55,64 @@ def test_what_was_entered_by_hand_survives_too(config: Config, monkeypatch: pyte
     assert config.export() == exported
 
 
+RULES = """\
+              lead_status: Potential
+              keep_hull_id: true
+              contacts:
+                move: false
+              mark_status: Gone
+              departures:
+                lead:
+                  left_segment: mark
+                contact:
+                  deleted_in_hull: unlink
+              brake:
+                creates: null
+                clears: 0
+              flips:
+                minutes: 5
+"""
+
+
+def test_rules_and_the_options_of_rows_survive(config: Config) -> None:
+    config.edit(
+        ("              lead_status: Potential\n", RULES),
+        ("              api_url: http://127.0.0.1:9001/api/v1\n", "              api_url: http://127.0.0.1:9001/api/v1\n              share_left: 30\n"),
+        ("mode: if_empty}", "mode: if_empty, null: leave, conflict: hold, transform: lower}"),
+    )()  # fmt: skip
+    exported = config.export()
+
+    assert RULES in exported
+    assert "share_left: 30" in exported
+    assert (
+        "{hull: industry, close: custom.cf_9kQ, mode: if_empty, null: leave, conflict: hold, transform: lower}"
+        in exported
+    )
+    assert config.apply(exported) == "nothing to change\n"
+    assert config.export() == exported
+    assert config.apply().splitlines() == [
+        "connector acme-close: keeps_hull_id true → false",
+        "connector acme-close: moves_contacts false → true",
+        'connector acme-close: mark_status "Gone" → ""',
+        'connector acme-close: departures {"LEAD": {"left_segment": "mark"}, "CONTACT": {"deleted_in_hull": "unlink"}} → {}',
+        "connector acme-close: brake_creates null → 1000",
+        "connector acme-close: brake_clears 0 → 100",
+        "connector acme-close: flip_minutes 5 → 60",
+        "connector acme-close: rate_share_left 30 → 10",
+        "mapping acme-close: update lead.outbound industry → custom.cf_9kQ (if_empty, null: leave, conflict: hold, transform: lower)"
+        " becomes industry → custom.cf_9kQ (if_empty)",
+        "9 changes made",
+    ]
+
+
+def test_a_default_that_is_stored_is_no_difference(config: Config) -> None:
+    config.apply()
+    Connector.objects.update(departures={"LEAD": {"left_segment": "ignore"}})
+
+    assert "departures" not in config.export()
+    assert config.apply() == "nothing to change\n"
+
+
 def test_one_connector(config: Config) -> None:
     config.apply()
     Agency.objects.create(slug="other", name="Other")

@@ -82,13 +82,45 @@ def test_a_body_that_is_too_large_is_refused(world: World, monkeypatch: pytest.M
     assert answer.json()["flow_control"] == answer.json()["flow_control"] | {"type": "retry", "size": 1}
 
 
-@pytest.mark.parametrize("channel", ["ship:update", "accounts_segment:update", "user:delete", "nobody:knows"])
+@pytest.mark.parametrize("channel", ["ship:update", "accounts_segment:update", "nobody:knows"])
 def test_other_channels_are_acknowledged_and_queue_nothing(world: World, channel: str) -> None:
     answer = post(world, envelope(channel=channel, messages=[{"id": "x", "name": "y"}]))
 
     assert answer.status_code == 200
     assert answer.json()["flow_control"]["type"] == "next"
     assert not Change.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("told_at", "then_at", "is_gone"),
+    [(None, None, True), (0, 0, True), (1, 0, True), (0, 1, False), (0, None, False)],
+    ids=["deleted", "repeated", "older", "back", "back, without a time"],
+)
+def test_a_deletion_is_kept_with_what_was_known(
+    world: World, told_at: int | None, then_at: int | None, is_gone: bool
+) -> None:
+    def moment(minute: int | None) -> dict[str, str]:
+        return {} if minute is None else {"indexed_at": f"2026-03-02T09:3{minute}:00Z"}
+
+    post(world, envelope(notification_id="1", messages=[{"account": ACME | moment(told_at)}]))
+    gone = {"account": {"id": ACME["id"]}}
+    post(world, envelope(notification_id="2", channel="account:delete", messages=[gone]))
+    if (told_at, then_at) != (None, None):
+        post(world, envelope(notification_id="3", messages=[{"account": ACME | moment(then_at)}]))
+
+    change = Change.objects.get()
+    assert (change.key, change.family, change.label) == (ACME["id"], ACME["id"], ACME["name"])
+    assert change.payload.get("gone", False) is is_gone
+    assert change.payload["account"]["attributes"]["domain"] == ACME["domain"]
+
+
+def test_a_deletion_of_somebody_unknown_is_queued_once(world: World) -> None:
+    for number in range(2):
+        deletion = envelope(notification_id=f"d{number}", channel="user:delete", messages=[{"id": "u-9"}])
+        assert post(world, deletion).status_code == 200
+
+    change = Change.objects.get()
+    assert (change.key, change.payload["user"], change.payload["gone"]) == ("u-9", {"id": "u-9"}, True)
 
 
 def test_messages_that_name_no_record_harm_no_other(world: World) -> None:

@@ -93,6 +93,39 @@ def test_who_is_there_and_what_there_is(client: CloseClient, close: CloseSandbox
     assert [note.close_id for note in client.custom_fields(ObjectType.CONTACT)] == [shared["id"]]
 
 
+def test_options_are_added_behind_those_that_are_there(client: CloseClient, close: CloseSandbox) -> None:
+    field = close.create_custom_field("lead", "Industry", "choices", ["Retail"])["id"]
+
+    assert client.add_choices(ObjectType.LEAD, field, ["Rail", "Retail"]).choices == ("Retail", "Rail")
+    assert client.custom_fields(ObjectType.LEAD)[0].choices == ("Retail", "Rail")
+
+
+def test_options_of_a_shared_field(client: CloseClient, close: CloseSandbox) -> None:
+    made = close.fields.create("shared", "Tier", "choices", ["Gold"])["id"]
+
+    assert client.add_choices(ObjectType.CONTACT, made, ["Silver"]).choices == ("Gold", "Silver")
+
+
+def test_options_need_the_right_to_manage_fields(
+    connect: Callable[..., CloseClient], close: CloseSandbox
+) -> None:
+    field = close.create_custom_field("lead", "Industry", "choices", ["Retail"])["id"]
+    close.add_key("api_weak.key", "role_agent")
+    with pytest.raises(RejectedError) as refused:
+        connect("api_weak.key").add_choices(ObjectType.LEAD, field, ["Rail"])
+    assert refused.value.status == 403
+    assert close.store.custom_fields[field]["choices"] == ["Retail"]
+
+
+def test_the_users_and_how_a_field_names_them(client: CloseClient, close: CloseSandbox) -> None:
+    field = f"custom.{close.create_custom_field('lead', 'Owner', 'user')['id']}"
+    ann = close.store.add_person("Ann", "Rep")["id"]
+    (found,) = (user for user in client.users() if user.close_id == ann)
+
+    assert (found.name, found.email) == ("Ann Rep", "ann@sandbox.example")
+    assert client.create_lead({"name": "A", field: found.name}).fields[field] == ann
+
+
 def test_a_refused_key(connect: Callable[..., CloseClient]) -> None:
     with pytest.raises(CredentialsError):
         connect("api_other.key").me()
@@ -205,7 +238,7 @@ def test_a_search_by_field(client: CloseClient, close: CloseSandbox, clock: Cloc
     client.create_lead({"name": "Other"})
     clock.now += timedelta(minutes=1)
     for name, value in (("name", "Acme"), (path, "ext-1")):
-        page = client.search_page(search.leads_by_field(name, value), fields={"lead": ["id", "name"]})
+        page = client.search_page(search.by_field("lead", name, value), fields={"lead": ["id", "name"]})
         assert [found.close_id for found in page.leads] == [lead.close_id]
 
 

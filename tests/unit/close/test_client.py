@@ -217,6 +217,20 @@ def test_a_deleted_lead(client: CloseClient, close: responses.RequestsMock) -> N
         client.get_lead("lead_1")
 
 
+@pytest.mark.parametrize("status", [200, 404], ids=["there", "gone already"])
+def test_deleting(client: CloseClient, close: responses.RequestsMock, status: int) -> None:
+    close.delete(f"{API}/lead/lead_1/", status=status, json={})
+    close.delete(f"{API}/contact/cont_1/", status=status, json={})
+    client.delete_lead("lead_1")
+    client.delete_contact("cont_1")
+    assert [call.request.method for call in close.calls] == ["DELETE", "DELETE"]
+
+
+def test_deleting_what_has_no_id_asks_nothing(client: CloseClient) -> None:
+    with pytest.raises(NotFoundError):
+        client.delete_lead("")
+
+
 @pytest.mark.parametrize("body", ["<html>", "{}", "[]", '{"id": '])
 def test_a_made_lead_whose_answer_says_nothing(
     client: CloseClient, close: responses.RequestsMock, body: str
@@ -244,6 +258,8 @@ def test_a_dry_run_reads_and_searches_but_does_not_write(close: responses.Reques
         lambda: client.update_lead("lead_1", {}),
         lambda: client.create_contact({"lead_id": "lead_1"}),
         lambda: client.update_contact("cont_1", {}),
+        lambda: client.delete_lead("lead_1"),
+        lambda: client.delete_contact("cont_1"),
         lambda: client.create_webhook("https://x.test/", []),
         lambda: client.delete_webhook("whsub_1"),
         client.start_lead_export,
@@ -333,7 +349,7 @@ def test_a_search_names_its_fields_and_order(client: CloseClient, close: respons
 
 
 def test_a_custom_field_is_searched_by_its_id() -> None:
-    condition = search.leads_by_field("custom.cf_1", "x")["queries"][1]
+    condition = search.by_field("lead", "custom.cf_1", "x")["queries"][1]
     assert condition["field"] == {"type": "custom_field", "custom_field_id": "cf_1"}
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pytest_django import Settings
 
-from sync.records import Direction, MappingRow, Mode, ObjectType
+from sync.records import Conflict, Direction, MappingRow, Mode, ObjectType, OnNull
 from sync.services.config_file import ConfigFile, GivenConnector, read_file, read_text
 from sync.services.config_secrets import placeholder
 from sync.services.config_yaml import ConfigFileError
@@ -63,6 +63,18 @@ def test_defaults() -> None:
         "lead_status": "",
         "identity_hull": "domain",
         "identity_close": "url",
+        "keeps_hull_id": False,
+        "moves_contacts": True,
+        "keeps_every_contact": False,
+        "mark_status": "",
+        "departures": {},
+        "brake_creates": 1000,
+        "brake_clears": 100,
+        "brake_deletes": 10,
+        "brake_share": 50,
+        "flip_limit": 5,
+        "flip_minutes": 60,
+        "rate_share_left": 10,
     }
     assert connector.rows == {}
     assert connector.secrets.keys() == {"hull_secret"}
@@ -82,6 +94,31 @@ def test_defaults() -> None:
         ("identity: {close: custom.cf_9kQ}", "identity_close", "custom.cf_9kQ"),
         ("close: {api_url: https://close.example.com/api}", "close_api_url", "https://close.example.com/api"),
         ("close:", "close_api_url", ""),
+        ("close: {share_left: 0}", "rate_share_left", 0),
+        ("outbound: {keep_hull_id: true}", "keeps_hull_id", True),
+        ("outbound: {mark_status: Gone}", "mark_status", "Gone"),
+        ("outbound: {contacts: {move: false}}", "moves_contacts", False),
+        ("outbound: {contacts: {every: true}}", "keeps_every_contact", True),
+        ("outbound: {contacts: {every: true}}", "moves_contacts", True),
+        ("outbound: {brake: {creates: 5}}", "brake_creates", 5),
+        ("outbound: {brake: {creates: null}}", "brake_creates", None),
+        ("outbound: {brake: {share: }}", "brake_share", None),
+        ("outbound: {brake: {deletes: 0}}", "brake_deletes", 0),
+        ("outbound: {brake: }", "brake_creates", 1000),
+        ("outbound: {flips: {limit: 2}}", "flip_limit", 2),
+        ("outbound: {flips: {minutes: 1}}", "flip_minutes", 1),
+        ("outbound: {flips: {minutes: null}}", "flip_minutes", 60),
+        (
+            "outbound: {departures: {lead: {left_segment: mark}}}",
+            "departures",
+            {"LEAD": {"left_segment": "mark"}},
+        ),
+        (
+            "outbound: {departures: {contact: {deleted_in_hull: delete}}}",
+            "departures",
+            {"CONTACT": {"deleted_in_hull": "delete"}},
+        ),
+        ("outbound: {departures: {lead: {left_segment: ignore}, contact: }}", "departures", {}),
     ],
 )
 def test_values(rest: str, name: str, expected: object) -> None:
@@ -93,6 +130,7 @@ def test_rows() -> None:
   lead:
     outbound:
       - {hull: industry, close: custom.cf_9kQ, mode: if_empty}
+      - {hull: city, close: addresses.business.city, null: leave, conflict: hull, transform: title}
     inbound: []
   contact:
     inbound:
@@ -100,7 +138,19 @@ def test_rows() -> None:
     lead, contact = ObjectType.LEAD, ObjectType.CONTACT
     out, inbound = Direction.OUTBOUND, Direction.INBOUND
     assert connector_of(read(rest)).rows == {
-        (lead, out): (MappingRow(lead, out, "industry", "custom.cf_9kQ", Mode.IF_EMPTY),),
+        (lead, out): (
+            MappingRow(lead, out, "industry", "custom.cf_9kQ", Mode.IF_EMPTY),
+            MappingRow(
+                lead,
+                out,
+                "city",
+                "addresses.business.city",
+                Mode.ALWAYS,
+                OnNull.LEAVE,
+                Conflict.HULL,
+                "title",
+            ),
+        ),
         (lead, inbound): (),
         (contact, inbound): (MappingRow(contact, inbound, "", "emails"),),
     }
@@ -119,7 +169,7 @@ PLACE = "agencies[0].organizations[0].connectors[0]"
         ("enabled: maybe", f"line 12: {PLACE}.enabled must be true or false."),
         ("enabled: [true]", f"line 12: {PLACE}.enabled must be true or false."),
         ("name: Again", f"line 12: name is given twice in {PLACE}."),
-        ("outbound: text", f"line 12: {PLACE}.outbound must have keys: account_segments, user_segments, lead_status."),
+        ("outbound: text", f"line 12: {PLACE}.outbound must have keys: account_segments, user_segments, lead_status, keep_hull_id, contacts, mark_status, departures, brake, flips."),
         (
             "outbound: {account_segments: a}",
             f"line 12: {PLACE}.outbound.account_segments must be a list; write [] for an empty one.",
@@ -133,6 +183,37 @@ PLACE = "agencies[0].organizations[0].connectors[0]"
         ("outbound: {lead_status: []}", f"line 12: {PLACE}.outbound.lead_status must be a text."),
         ("outbound: {lead_status: ' '}", f"line 12: {PLACE}.outbound.lead_status is empty."),
         (f"outbound: {{lead_status: {'x' * 121}}}", f"line 12: {PLACE}.outbound.lead_status is longer than 120 characters."),
+        ("outbound: {brake: {creates: many}}", f"line 12: {PLACE}.outbound.brake.creates must be a whole number from 0 to 2147483647, or null for no limit."),
+        ("outbound: {brake: {creates: 1.5}}", f"line 12: {PLACE}.outbound.brake.creates must be a whole number from 0 to 2147483647, or null for no limit."),
+        ("outbound: {brake: {share: 101}}", f"line 12: {PLACE}.outbound.brake.share must be a whole number from 0 to 100, or null for no limit."),
+        ("outbound: {brake: {create: 1}}", f"line 12: unknown key create in {PLACE}.outbound.brake; did you mean creates?"),
+        ("outbound: {flips: {limit: 1}}", f"line 12: {PLACE}.outbound.flips.limit must be a whole number from 2 to 32767."),
+        ("outbound: {contacts: {move: 1}}", f"line 12: {PLACE}.outbound.contacts.move must be true or false."),
+        ("outbound: {keep_hull_id: Hull ID}", f"line 12: {PLACE}.outbound.keep_hull_id must be true or false."),
+        ("close: {share_left: 91}", f"line 12: {PLACE}.close.share_left must be a whole number from 0 to 90."),
+        ("outbound:\n  departures:\n    lead: {left_segment: forward}", f"line 14: {PLACE}.outbound.departures.lead.left_segment is forward; it must be one of ignore, mark, unlink, delete."),
+        ("outbound: {departures: {contact: {merged_in_close: ignore}}}", f"line 12: unknown key merged_in_close in {PLACE}.outbound.departures.contact; did you mean deleted_in_close?"),
+        (
+            "mappings: {lead: {outbound: [{hull: a, close: name, null: keep}]}}",
+            f"line 12: {PLACE}.mappings.lead.outbound[0].null is keep; it must be one of clear, leave.",
+        ),
+        (
+            "mappings: {lead: {outbound: [{hull: a, close: name, conflict: hul}]}}",
+            f"line 12: {PLACE}.mappings.lead.outbound[0].conflict is hul; it must be one of newest, hull, close, hold; did you mean hull?",
+        ),
+        (
+            "mappings: {lead: {outbound: [{hull: a, close: name, transform: lowr}]}}",
+            f"line 12: {PLACE}.mappings.lead.outbound[0].transform is lowr; it must be one of text, number, date, datetime, yes_no, lower, upper, title, trim, host, email, phone, url, first, join, split, cents_to_units; did you mean lower?",
+        ),
+        (
+            "mappings: {lead: {inbound: [{close: name, transform: lower}]}}",
+            f"line 12: unknown key transform in {PLACE}.mappings.lead.inbound[0].",
+        ),
+        (
+            "mappings: {lead: {outbound: [{hull: a, close: addresses.city}]}}",
+            f"line 12: {PLACE}.mappings.lead.outbound[0].close cannot be used: addresses.city is not a field of a lead that can be written. "
+            "Name an address's label and part, such as addresses.business.city; parts: address_1, address_2, city, state, zipcode, country.",
+        ),
         (
             "identity: {hull: domian}",
             f"line 12: {PLACE}.identity.hull is domian; it must be one of domain, external_id; did you mean domain?",

@@ -55,7 +55,7 @@ def test_options_come_from_the_routes_that_there_are(read: dict[str, Any]) -> No
 def test_what_hull_is_to_send_and_ask(read: dict[str, Any]) -> None:
     (subscription,) = read["subscriptions"]
     assert subscription["url"] == "/smart-notifier"
-    assert {"user:update", "account:update", "ship:update"} <= set(
+    assert {"user:update", "user:delete", "account:update", "ship:update"} <= set(
         subscription["conditions"]["channels"]["only"]
     )
     assert {schedule["url"] for schedule in read["schedules"]} == {"/fetch", "/status"}

@@ -64,8 +64,8 @@ def test_a_notification() -> None:
         ("users_segment:update", "users_segment:update", 0),
         ("accounts_segment:delete", "accounts_segment:delete", 0),
         ("ship:update", "ship:update", 0),
-        ("user:delete", "user:delete", 0),
-        ("account:delete", "account:delete", 0),
+        ("user:delete", "user:delete", 1),
+        ("account_report:delete", "account:delete", 1),
         ("something:new", "something:new", 0),
     ],
 )
@@ -73,6 +73,38 @@ def test_channels_by_their_old_and_new_names(told: str, channel: str, count: int
     message = {"id": "x1", "user": {"id": "u1"}, "account": {"id": "a1"}}
     read = parse_notification(body(channel=told, messages=[message]))
     assert (read.channel, len(read.messages), read.malformed) == (channel, count, ())
+
+
+@pytest.mark.parametrize(
+    ("channel", "message", "named"),
+    [
+        ("user:delete", {"user": {"id": "u1"}, "account": {"id": "a1"}}, ("u1", "a1")),
+        ("user:delete", {"id": "u1", "email": "ada@acme.com"}, ("u1", None)),
+        ("user:delete", {"user_id": "u1"}, ("u1", None)),
+        ("user:delete", "u1", ("u1", None)),
+        ("account:delete", {"account": {"id": "a1"}}, (None, "a1")),
+        ("account:delete", {"id": "a1", "domain": "acme.com"}, (None, "a1")),
+        ("account:delete", {"account_id": "a1", "indexed_at": "2026-03-02T09:30:00Z"}, (None, "a1")),
+        ("account:delete", "a1", (None, "a1")),
+    ],
+)  # fmt: skip
+def test_a_deletion_in_whatever_form(
+    channel: str, message: Any, named: tuple[str | None, str | None]
+) -> None:
+    read = parse_notification(body(channel=channel, messages=[message]))
+
+    (told,) = read.messages
+    assert (told.user.hull_id if told.user else None, told.account.hull_id if told.account else None) == named
+    assert read.is_deletion
+    assert read.malformed == ()
+
+
+@pytest.mark.parametrize("message", [{}, None, 7, {"user": {}}])
+def test_a_deletion_that_names_nobody_is_told(message: Any) -> None:
+    read = parse_notification(body(channel="user:delete", messages=[message, {"id": "u1"}]))
+
+    assert [told.user.hull_id for told in read.messages if told.user] == ["u1"]
+    assert len(read.malformed) == 1
 
 
 SEGMENT_LISTS = [

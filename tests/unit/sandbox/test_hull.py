@@ -14,6 +14,40 @@ from sandbox import HullSandbox
 from sandbox.hull.attributes import MOST_ATTRIBUTES
 from tests.unit.sandbox.remotes import Clock, HullApi, token
 
+# ── Gone, and made one ───────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("kind", ["account", "user"])
+def test_a_deletion_is_told_only_where_a_test_wants_it(hull: HullApi, kind: str) -> None:
+    for number in range(3):
+        hull.hull.create(kind, {"id": f"x{number}", "name": f"Number {number}"})
+    hull.hull.take_notifications()
+    hull.hull.delete("x0")
+    assert hull.hull.take_notifications() == []
+    hull.hull.delete("x1", is_told=True)
+    hull.hull.delete("x2", is_told=True)
+
+    told = hull.hull.take_notifications()
+    for batch in told:
+        hull.hull.notifier.put_back(batch)
+    again = hull.hull.take_notifications()
+    for batches in (told, again):
+        assert [(body["channel"], body["messages"][0][kind]["id"]) for _, body in batches] == [
+            (f"{kind}:delete", "x1"), (f"{kind}:delete", "x2"),
+        ]  # fmt: skip
+
+
+def test_the_survivor_of_a_merge_holds_the_anonymous_ids_and_the_account_of_both(hull: HullApi) -> None:
+    hull.hull.add_account({"id": "a1", "name": "Acme"})
+    hull.hull.add_user({"id": "u1", "external_id": "1", "anonymous_ids": ["closeio:cont_1"]})
+    hull.hull.add_user({"id": "u2", "email": "ada@acme.com", "anonymous_ids": ["closeio:cont_2"]}, "a1")
+
+    assert hull.hull.merge("u2", "u1").hull_id == "u1", "the one with an external id stays"
+    assert list(hull.hull.users) == ["u1"]
+    assert hull.hull.users["u1"]["anonymous_ids"] == ["closeio:cont_1", "closeio:cont_2"]
+    assert hull.hull.account_of("u1")["id"] == "a1"
+
+
 # ── The door ─────────────────────────────────────────────────────────────────────────────────────
 
 

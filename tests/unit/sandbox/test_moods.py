@@ -130,6 +130,16 @@ def test_events_appear_late_each_in_its_own_time(clock: Clock) -> None:
     assert sorted(seen()) == sorted(made)
 
 
+def test_events_grow_late_in_a_mood_that_was_set_later(clock: Clock) -> None:
+    api = moody(clock, "")
+    api.close.set_moods(parse_moods("event_lag=10m"))
+    api.lead()
+
+    assert api.ok("GET", "/event/")["data"] == []
+    clock.advance(minutes=11)
+    assert len(api.ok("GET", "/event/")["data"]) == 1
+
+
 def test_the_remotes_clock_is_its_own(clock: Clock) -> None:
     api = moody(clock, "skew=-90s")
     lead = api.lead()
