@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from itertools import count
 
-from sync.engine.outbound import plan_contact
+from sync.engine.contacts import plan_contact
 from sync.engine.placement import PLACE
 from sync.engine.plan import Decision, FamilyPlan, Verb, WaitReason
 from sync.records import SyncSettings

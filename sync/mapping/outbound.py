@@ -27,6 +27,10 @@ from sync.records import (
 _NEVER_EMPTIED = ("name", "url", "status_id")
 
 
+# Of a contact's name and title; how long a lead's texts may be is not told, so that the same holds for its name.
+LONGEST_TEXT = 1000
+
+
 @dataclass(frozen=True, slots=True)
 class DesiredValue:
     """One wanted value. `kind` says how it is compared.
@@ -249,7 +253,15 @@ def _standard_value(path: ClosePath, given: Any, settings: SyncSettings) -> tupl
         return transforms.url(given), "url"
     if path.raw == "status_id":
         return _status_id(given, settings), "text"
-    return transforms.text(given) or None, "text"
+    text = transforms.text(given)
+    return (text if path.raw == "description" else _fitting(text)) or None, "text"
+
+
+def _fitting(text: str) -> str:
+    """Refuse what Close would refuse with the whole record: its texts have a length."""
+    if len(text) > LONGEST_TEXT:
+        raise UnusableValueError(f"the text has {len(text):,} characters; Close takes {LONGEST_TEXT:,}.")
+    return text
 
 
 def _status_id(given: Any, settings: SyncSettings) -> str:

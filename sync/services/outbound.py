@@ -96,7 +96,8 @@ def _slice(work: Work, changes: Sequence[Change]) -> None:
     credentials = next((one.error for one in applied if isinstance(one.error, CredentialsError)), None)
     with transaction.atomic():
         writes = _record(work, planned.inputs, [*applied, *planned.failed])
-    brake.join(work.connector, changes)
+    if any(decision.reason is WaitReason.NEEDS_APPROVAL for plan in plans for decision in plan.decisions):
+        brake.join(work.connector, changes)
     _write_back(work, writes)
     if credentials:
         raise credentials

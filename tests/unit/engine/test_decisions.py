@@ -74,6 +74,15 @@ def lead_of(record: OutboundRecord, settings: SyncSettings = SETTINGS) -> Decisi
     return decision
 
 
+def test_a_text_that_close_would_refuse_is_left_out_and_said() -> None:
+    acme = account()
+    contact = plan_family(Family(acme, (user(acme, title="x" * 1001),)), SETTINGS).contacts[0]
+
+    assert "title" not in contact.body and contact.body["name"] == "Ada"
+    assert contact.notes == ("title: the text has 1,001 characters; Close takes 1,000.",)
+    assert lead_of(account(description="x" * 5000)).body["description"] == "x" * 5000
+
+
 # ── One field ────────────────────────────────────────────────────────────────────────────────────
 
 
