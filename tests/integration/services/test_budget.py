@@ -163,7 +163,7 @@ def test_the_ledger_adds_up_by_hour_and_is_pruned(connector: Connector) -> None:
 
     lines = BudgetUse.objects.order_by("hour").values_list("calls", "refused", "lane")
     assert list(lines) == [(15, 1, "FRESH"), (7, 0, "FRESH")]
-    assert history.prune(now=later(90 * 86400))["ledger_lines"] == 1
+    assert history.prune(now=later(90 * 86400))["ledger lines"] == 1
 
 
 @pytest.mark.django_db(transaction=True)
