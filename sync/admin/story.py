@@ -166,9 +166,8 @@ def readable(value: Any) -> SafeString | str:
     if isinstance(value, list) and value:
         return cells.stacked_plainly([readable(entry) for entry in value])
     if isinstance(value, dict):
-        return ", ".join(
-            f"{name}: {flat(entry)}" for name, entry in value.items() if entry not in (None, "", [])
-        )
+        parts = sorted(value.items(), key=lambda part: (part[0] in ("type", "label"), part[0]))
+        return ", ".join(f"{name}: {flat(entry)}" for name, entry in parts if entry not in (None, "", []))
     moment = parse_time(value) if isinstance(value, str) and "T" in value else None
     return cells.exact(moment) if moment else shorten(str(value), LONGEST)
 
