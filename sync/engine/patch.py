@@ -11,11 +11,12 @@ from sync.engine import flips
 from sync.engine.conflict import Choice, resolve, resolve_entries
 from sync.engine.echo import value_at
 from sync.engine.plan import Chosen, KnownRecord
+from sync.engine.told import is_outdated, told_base
 from sync.mapping import transforms
 from sync.mapping.lists import merge_addresses, merge_entries, merge_values
 from sync.mapping.outbound import Desired, DesiredValue
 from sync.mapping.paths import LISTS
-from sync.records import Conflict
+from sync.records import Conflict, Mode
 
 # Whoever chose one of these does not want a person's edit overwritten that was made a moment ago.
 _ASKS_FIRST = (Conflict.CLOSE, Conflict.HOLD)
@@ -75,14 +76,22 @@ def choose(
     path = wanted.path.raw
     close = value_at(path, known.close)
     policy = chosen.side if chosen and _is_as_seen(chosen, wanted, close) else wanted.conflict
+    base = known.base.get(path)
+    if base is None and (told := told_base(wanted, known)):
+        base = told
+        if is_outdated(wanted, hull_at, known):
+            return Choice.LEAVE
     given: dict[str, Any] = {
         "kind": wanted.kind, "hull_at": hull_at, "close_at": known.updated_at, "clearable": wanted.clearable,
         "policy": policy,
     }  # fmt: skip
     if wanted.is_merged:
         held = _items(close)
-        return resolve_entries(wanted.mode, _items(wanted.value), held, known.base.get(path), **given)
-    return resolve(wanted.mode, wanted.value, close, known.base.get(path), **given)
+        choice = resolve_entries(wanted.mode, _items(wanted.value), held, base, **given)
+    else:
+        choice = resolve(wanted.mode, wanted.value, close, base, **given)
+    is_first = base is not None and path not in known.base
+    return Choice.AGREED if is_first and choice is Choice.LEAVE and wanted.mode is Mode.ALWAYS else choice
 
 
 def _is_as_seen(chosen: Chosen, wanted: DesiredValue, close: Any) -> bool:

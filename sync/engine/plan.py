@@ -133,6 +133,7 @@ class KnownRecord:
     departed: str = ""
     flips: Mapping[str, Sequence[Sequence[str]]] = field(default_factory=dict)
     paused: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    sent_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 from sync.mapping import transforms
 from sync.mapping.named import transformed
-from sync.mapping.paths import ClosePath, hull_value, parse_close_path
+from sync.mapping.paths import GROUP, ClosePath, hull_name, hull_value, parse_close_path
 from sync.mapping.transforms import UnknownOptionError, UnusableValueError, is_empty
 from sync.records import (
     Conflict,
@@ -37,6 +37,7 @@ class DesiredValue:
 
     List targets and sets (`is_set`: a custom field of several values) hold a list. With `keeps` some of what is wanted
     is not known this time, so that nothing is taken away. An empty value empties the field, if it is `clearable`.
+    `told_as` is the attribute in which Hull is told the same field, if it is.
     """
 
     path: ClosePath
@@ -47,6 +48,7 @@ class DesiredValue:
     conflict: Conflict = Conflict.NEWEST
     is_set: bool = False
     keeps: bool = False
+    told_as: str = ""
 
     @property
     def is_merged(self) -> bool:
@@ -221,8 +223,25 @@ def _desired(
     is_set = custom is not None and custom.multiple
     return DesiredValue(
         path, value, row.mode, kind, standard.clearable and not is_left and _may_be_empty(path, settings), row.conflict,
-        is_set, keeps=is_left and (is_set or path.is_list),
+        is_set, keeps=is_left and (is_set or path.is_list), told_as=_told_as(row, path, settings),
     )  # fmt: skip
+
+
+# Without a row of their own Hull is told these, or finds the record by them, so that it holds what Close held.
+_TOLD_ANYWAY = {
+    ("name", "name"): "name",
+    ("domain", "url"): f"{GROUP}/url",
+    ("email", "emails"): f"{GROUP}/emails",
+}
+
+
+def _told_as(row: MappingRow, path: ClosePath, settings: SyncSettings) -> str:
+    """Return the attribute in which Hull is told what a row writes: the same pair the other way, or one told anyway."""
+    attribute = hull_name(row.hull)
+    for inbound in settings.mapped(row.object_type, Direction.INBOUND):
+        if inbound.close in (path.raw, path.root) and hull_name(inbound.hull) == attribute:
+            return attribute
+    return _TOLD_ANYWAY.get((attribute, path.root), "")
 
 
 def _may_be_empty(path: ClosePath, settings: SyncSettings) -> bool:

@@ -83,6 +83,7 @@ class Link(models.Model):
             parent_close_id=self.parent_close_id or None,
             base={name: BaseValue(*pair) for name, pair in self.base.items()},
             sent=self.sent,
+            sent_at=self.sent_at,
             updated_at=self.close_updated_at,
             deleted=self.deleted_at is not None,
             merged_into=self.merged_into or None,

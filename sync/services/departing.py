@@ -26,7 +26,7 @@ def leave(leaving: Sequence[tuple[Link, Decision]], *, now: datetime) -> None:
             link.hull_id, link.is_further = None, False
         elif decision.reason is DoneReason.DELETED:
             link.deleted_at = link.deleted_at or now
-    Link.objects.bulk_update([link for link, _ in leaving], _CHANGED)
+    links.save([link for link, _ in leaving], _CHANGED)
     MatchKey.objects.filter(link__in=[link for link, _ in leaving if link.deleted_at]).delete()
 
 

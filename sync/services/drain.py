@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from django.db import OperationalError
 
 from sync import queries
 from sync.close.limits import EVENTS, RECORDS
@@ -14,6 +17,8 @@ from sync.errors import ConfigurationError, SyncError
 from sync.models import Change, Connector, Run
 from sync.records import Direction, SyncSettings
 from sync.services import budget, lane, recording, setup
+
+log = logging.getLogger(__name__)
 
 Clock = Callable[[], datetime]
 Watch = Callable[[Run, int], None]
@@ -96,6 +101,11 @@ def run_safely(
         return recording.finish_run(run, remotes, now=clock(), message=error.message, stopped=True)
     except SyncError as error:
         return recording.finish_run(run, remotes, now=clock(), message=error.message, stopped=True)
+    except OperationalError as error:
+        # two writers waited for each other, or the database was away: what is due is still due
+        log.warning("the database broke a run off: %s", error)
+        busy = "The database could not be written to just now; the work goes on at the next look."
+        return recording.finish_run(run, remotes, now=clock(), message=busy, stopped=True)
     return recording.finish_run(run, remotes, now=clock())
 
 

@@ -16,6 +16,7 @@ from sync.engine.twins import CREATING
 from sync.mapping.paths import parse_close_path
 from sync.models import Change, CloseUser, Connector, Link
 from sync.records import Direction, SyncSettings
+from sync.services import links
 from sync.services.replay import replay
 
 # Per field what Close held before, and Hull's value.
@@ -40,7 +41,7 @@ def note(
         if written:
             said[id(decision)] = _note(connector, link, written, settings, now)
             touched.append(link)
-    Link.objects.bulk_update(touched, _NOTED)
+    links.save(touched, _NOTED)
     return said
 
 

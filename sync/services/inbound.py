@@ -114,6 +114,7 @@ def _accept_events(
         _mark_schema_old(connector, oldest_first)
     heard: dict[tuple[str, str], Heard] = {}
     seen: list[Seen] = []
+    links.find(connector, _names(events))  # locked in one order before any of them is written to
     for event in oldest_first:
         for item in _heard(connector, event, settings, now):
             heard[item.object_type.value, item.key] = item
@@ -122,6 +123,14 @@ def _accept_events(
     links.remember(connector, seen, settings)
     queued, _ = queue(connector, Direction.INBOUND, fresh, now=now)
     return queued
+
+
+def _names(events: Sequence[CloseEvent]) -> list[tuple[str, str]]:
+    """Return the names of the links that a page of events is about."""
+    named = [(_OBJECTS.get(event.object_type), event.object_id) for event in events]
+    merged = [close_id for event in events for close_id in _merge_of(event) or ()]
+    found = [(object_type.value, close_id) for object_type, close_id in named if object_type]
+    return found + [(ObjectType.LEAD.value, close_id) for close_id in merged]
 
 
 def _mark_schema_old(connector: Connector, events: Sequence[CloseEvent]) -> None:
@@ -356,7 +365,7 @@ def _record(
         elif decision.result is Result.PENDING:
             verdict.retry_at = now + LOOK_AGAIN
         verdicts.append(verdict)
-    Link.objects.bulk_update(told, ["sent", "sent_at"])
+    links.save(told, ["sent", "sent_at"])
     departing.dissolve(dissolved)
     recording.record(work.run, verdicts, now=now)
 

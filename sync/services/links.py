@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.db import transaction
+
 from sync.engine.identity import match_values
 from sync.engine.plan import KnownRecord
 from sync.models import Connector, Link, MatchKey
@@ -49,16 +51,20 @@ def seen_contact(contact: Contact, lead_id: str | None = None) -> Seen:
 
 
 def remember(
-    connector: Connector, seen: Iterable[Seen], settings: SyncSettings
+    connector: Connector,
+    seen: Iterable[Seen],
+    settings: SyncSettings,
+    also: Iterable[tuple[str, str]] = (),
 ) -> dict[tuple[str, str], Link]:
     """Store records as seen, unless something newer is known, and keep the match index in step.
 
-    Returns the links by `(object type, Close id)`. Must run inside a transaction.
+    Returns their links and those of `also`, by `(object type, Close id)`, all locked in one order: who writes to links
+    takes them like this, so that no two wait for each other. Must run inside a transaction.
     """
     latest = {(item.object_type.value, item.close_id): item for item in seen}
     _insert_missing(connector, latest)
-    links = find(connector, latest)
-    changed = [link for name, link in links.items() if _take_over(link, latest[name])]
+    links = find(connector, {*latest, *also})
+    changed = [link for name, link in links.items() if name in latest and _take_over(link, latest[name])]
     Link.objects.bulk_update(changed, ["label", "close", "close_updated_at", "parent_close_id", "updated_at"])
     index(connector, changed, settings)
     return links
@@ -72,6 +78,18 @@ def find(
     rows = Link.objects.filter(connector=connector, close_id__in={close_id for _, close_id in wanted})
     rows = rows.select_for_update().order_by("pk") if lock else rows
     return {(row.object_type, row.close_id): row for row in rows if (row.object_type, row.close_id) in wanted}
+
+
+def save(links: Sequence[Link], fields: Sequence[str]) -> None:
+    """Write some fields of links that are not locked yet."""
+    with transaction.atomic():
+        list(
+            Link.objects.select_for_update()
+            .filter(pk__in=[link.pk for link in links])
+            .order_by("pk")
+            .values("pk")
+        )
+        Link.objects.bulk_update(links, fields)
 
 
 def _insert_missing(connector: Connector, latest: dict[tuple[str, str], Seen]) -> None:

@@ -130,7 +130,7 @@ def _write_back(work: Work, writes: Sequence[_Told]) -> None:
     now = work.clock()
     for link, _, sent in writes[:accepted]:
         link.sent, link.sent_at = dict(sent), now
-    Link.objects.bulk_update([link for link, _, _ in writes[:accepted]], ["sent", "sent_at"])
+    links.save([link for link, _, _ in writes[:accepted]], ["sent", "sent_at"])
     if error:
         heard = [inbound.heard_again(link) for link, _, _ in writes[accepted:]]
         with transaction.atomic():
@@ -143,8 +143,8 @@ def _write_back(work: Work, writes: Sequence[_Told]) -> None:
 def _record(work: Work, inputs: OutboundInputs, applied: Sequence[Applied]) -> list[_Told]:
     """Write down a slice, and return what Hull has to be told. Must run inside a transaction."""
     now = work.clock()
-    rows = links.remember(work.connector, [one.seen for one in applied if one.seen], work.settings)
-    rows = _with_untouched(work, rows, applied)
+    seen = [one.seen for one in applied if one.seen]
+    rows = links.remember(work.connector, seen, work.settings, _untouched(applied))
     settled = [(link, one.decision) for one in applied if not one.error and (link := _link(one, rows))]
     held = [(link, decision) for link, decision in settled if decision.departure is None]
     news = {link.pk for link, decision in held if link.hull_id != decision.record.key}
@@ -185,16 +185,13 @@ def _settled_intents(applied: Sequence[Applied]) -> dict[tuple[str, str], tuple[
     return settled
 
 
-def _with_untouched(
-    work: Work, rows: dict[tuple[str, str], Link], applied: Sequence[Applied]
-) -> dict[tuple[str, str], Link]:
-    """Add the links of records that needed no request."""
-    names = [
+def _untouched(applied: Sequence[Applied]) -> list[tuple[str, str]]:
+    """Return the names of the links of records that needed no request."""
+    return [
         (one.decision.record.object_type.value, one.decision.close_id or "")
         for one in applied
         if not one.seen
     ]
-    return links.find(work.connector, names) | rows
 
 
 def _matters(inputs: OutboundInputs, decision: Decision) -> bool:

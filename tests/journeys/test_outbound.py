@@ -318,7 +318,27 @@ def test_a_slice_costs_few_queries(world: World, django_assert_max_num_queries: 
     with django_assert_max_num_queries(25):
         world.notify("account:update", accounts)
 
-    with django_assert_max_num_queries(95):
+    with django_assert_max_num_queries(105):
         outbound.drain(world.connector, trigger="COMMAND", clock=world.clock)
 
     assert len(world.close.leads) == 100
+
+
+@pytest.mark.inline(reason="lets Hull's message arrive between a rep's edit and its telling")
+def test_a_reps_edit_is_not_undone_by_the_return_of_what_hull_was_told(world: World) -> None:
+    map_rows(world.connector, "LEAD", "INBOUND", [("description", "description")])
+    lead = world.close.rep_create_lead({"name": "Acme", "url": "acme.com", "description": "first"})
+    world.settle()
+    account = next(iter(world.hull.accounts.values()))
+    assert account["description"] == "first"
+
+    world.close.rep_update_lead(lead["id"], {"description": "second", "url": "acme.io"})
+    world.pull()
+    world.tell_account(
+        id=account["id"], name="Acme", domain="acme.com", description="first", closeio__id=lead["id"]
+    )
+    outbound.drain(world.connector, trigger="COMMAND", clock=world.clock)
+    world.settle()
+
+    assert (world.lead("Acme")["description"], world.lead("Acme")["url"]) == ("second", "acme.io")
+    assert next(iter(world.hull.accounts.values()))["description"] == "second"
