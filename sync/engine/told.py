@@ -11,8 +11,7 @@ from datetime import datetime
 
 from sync.engine.plan import BaseValue, KnownRecord
 from sync.mapping import transforms
-from sync.mapping.inbound import SET_IF_NULL
-from sync.mapping.outbound import DesiredValue
+from sync.mapping.outbound import TOLD_ANYWAY, DesiredValue
 
 
 def told_base(wanted: DesiredValue, known: KnownRecord) -> BaseValue | None:
@@ -34,7 +33,7 @@ def told_base(wanted: DesiredValue, known: KnownRecord) -> BaseValue | None:
 def is_outdated(wanted: DesiredValue, hull_at: datetime | None, known: KnownRecord) -> bool:
     """Tell whether a message may hold what Hull had before it was last told of the record; a newer one follows then.
 
-    A name that Hull has of its own is never replaced by what it is told, so that it cannot be outdated.
+    A name, domain or e-mail address that Hull has of its own is not replaced by what it is told, and so is not outdated.
     """
     is_before = known.sent_at is not None and (hull_at is None or hull_at <= known.sent_at)
-    return is_before and wanted.told_as not in SET_IF_NULL
+    return is_before and wanted.told_as not in TOLD_ANYWAY

@@ -235,6 +235,9 @@ _TOLD_ANYWAY = {
 }
 
 
+TOLD_ANYWAY = frozenset(_TOLD_ANYWAY.values())
+
+
 def _told_as(row: MappingRow, path: ClosePath, settings: SyncSettings) -> str:
     """Return the attribute in which Hull is told what a row writes: the same pair the other way, or one told anyway."""
     attribute = hull_name(row.hull)

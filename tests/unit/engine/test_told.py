@@ -61,9 +61,9 @@ def test_a_web_address_that_a_rep_changed_stays() -> None:
     sent = {"closeio/url": "https://a1.com"}
 
     assert planned(sent, BEFORE, {"url": "https://new.com"}, domain="a1.com").body == {}
-    assert planned(sent, BEFORE, {"url": "https://a1.com"}, domain="moved.com").body == {
-        "url": "https://moved.com"
-    }
+    for told_at in (BEFORE, AFTER):
+        decision = planned(sent, told_at, {"url": "https://a1.com"}, domain="moved.com")
+        assert decision.body == {"url": "https://moved.com"}
 
 
 def test_a_name_that_hull_has_of_its_own_goes_out_whenever_it_was_told() -> None:
