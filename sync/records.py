@@ -78,6 +78,17 @@ class DeparturePolicy(StrEnum):
     DELETE = "delete"
 
 
+class HullEventKind(StrEnum):
+    """What happens in Close and can be told to Hull as an event."""
+
+    STATUS_CHANGE = "status_change"
+    OPPORTUNITY = "opportunity"
+    NOTE = "note"
+    CALL = "call"
+    EMAIL = "email"
+    CUSTOM_ACTIVITY = "custom_activity"
+
+
 # ── Hull ─────────────────────────────────────────────────────────────────────────────────────────
 
 

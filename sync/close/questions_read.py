@@ -229,7 +229,7 @@ def clock_skew(desk: Desk) -> Finding:
     "key-role",
     "Can it be told whether the key belongs to an administrator?",
     reading="`/me/` names the role; administrators have `admin`",
-    where="sync/services/inbound.py, event.data",
+    where="sync/services/event_log.py, event.data",
 )
 def key_role(desk: Desk) -> Finding:
     me = desk.probe.get("/me/").value()
@@ -344,7 +344,7 @@ def event_without_filter(desk: Desk) -> Finding:
     "event-order",
     "In which order do events come?",
     reading="the last changed first",
-    where="sync/services/inbound.py, pull_events",
+    where="sync/services/event_log.py, pull_events",
 )
 def event_order(desk: Desk) -> Finding:
     times = [_time(row) for row in _events(desk)]

@@ -128,7 +128,7 @@ def noop_put(desk: Desk) -> Finding:
     "event-consolidation",
     "Do two quick updates of a lead become one event?",
     reading="yes; the event keeps its id and moves",
-    where="sync/services/inbound.py, pull_events",
+    where="sync/services/event_log.py, pull_events",
     writes=True,
 )
 def event_consolidation(desk: Desk) -> Finding:

@@ -1,5 +1,6 @@
 """Rows, constraints and small verbs."""
 
+from sync.models.activity import HullEvent, Opportunity, SegmentAction, SegmentEntry
 from sync.models.approval import Approval
 from sync.models.batch import Batch
 from sync.models.budget import Budget, BudgetDemand, BudgetUse
@@ -31,13 +32,17 @@ __all__ = [
     "Delivery",
     "EncryptedField",
     "HullAttribute",
+    "HullEvent",
     "HullSegment",
     "Intent",
     "Lane",
     "Link",
     "Mapping",
     "MatchKey",
+    "Opportunity",
     "Outcome",
     "Run",
     "Secret",
+    "SegmentAction",
+    "SegmentEntry",
 ]

@@ -31,6 +31,12 @@ class Connector(models.Model):
         HERE = "HERE", "Here"
         HULL = "HULL", "Hull's dashboard"
 
+    class BackfillBy(models.TextChoices):
+        AUTO = "auto", "Whichever the key may use"
+        EXPORT = "export", "Export"
+        SEARCH = "search", "Search"
+        PAGES = "pages", "Pages"
+
     class IdentityHull(models.TextChoices):
         DOMAIN = "domain", "Domain"
         EXTERNAL_ID = "external_id", "External ID"
@@ -104,6 +110,16 @@ class Connector(models.Model):
         help_text="For a Hull organization that cannot send notifications here: accounts and users of the named segments "
         "are looked for in Hull instead, as often as Close is read.",
     )
+    never_identities = models.JSONField(
+        "never identities", default=list, blank=True,
+        help_text="Domains and e-mail addresses that name nobody, such as those of a supplier or a shared mailbox: "
+        "they come in as attributes only. Well-known free mail and shared mailboxes are left out by themselves.",
+    )  # fmt: skip
+    always_identities = models.JSONField(
+        "identities all the same", default=list, blank=True,
+        help_text="Domains and e-mail addresses that do name a company or a person, although they look like free mail "
+        "or a shared mailbox.",
+    )  # fmt: skip
     keeps_hull_id = models.BooleanField(
         "keep the Hull id in Close",
         default=False,
@@ -161,6 +177,26 @@ class Connector(models.Model):
     flip_minutes = models.PositiveSmallIntegerField(
         "within minutes", default=60, validators=[MinValueValidator(1)]
     )  # fmt: skip
+    backfill_by = models.CharField(
+        "everything is read by", max_length=8, choices=BackfillBy.choices, default=BackfillBy.AUTO,
+        help_text="How all leads are read at first, and again when the event log does not reach back far enough.",
+    )  # fmt: skip
+    follows_renames = models.BooleanField(
+        "attributes follow renamed fields",
+        default=False,
+        help_text="A custom field that is renamed in Close gets a new attribute in Hull, and the old one is emptied. "
+        "Off: the attribute keeps the name that it came in by first.",
+    )
+    reads_opportunities = models.BooleanField(
+        "opportunities",
+        default=False,
+        help_text="Adds up each lead's opportunities as attributes of its account: how many, open and won value, when the "
+        "last one was won, when the next one should close.",
+    )
+    hull_events = models.JSONField(
+        "events in Hull", default=list, blank=True,
+        help_text="What happens in Close and is told to Hull as events of the account or user.",
+    )  # fmt: skip
     pull_interval_seconds = models.PositiveIntegerField(
         default=60,
         validators=[MinValueValidator(10)],
@@ -168,6 +204,9 @@ class Connector(models.Model):
     )
 
     backfilled_at = models.DateTimeField(null=True, blank=True, editable=False)
+    opportunities_read_at = models.DateTimeField(null=True, blank=True, editable=False)
+    webhook_checked_at = models.DateTimeField(null=True, blank=True, editable=False)
+    webhook_problem = models.CharField(max_length=500, blank=True, editable=False)
     schema_read_at = models.DateTimeField(null=True, blank=True, editable=False)
     hull_schema_read_at = models.DateTimeField(null=True, blank=True, editable=False)
     problems = models.JSONField(default=list, blank=True, editable=False)

@@ -14,7 +14,7 @@ class Cursor(models.Model):
 
     `events`: `watermark` is the newest event whose page and all older pages are stored; while a pull is
     under way `page` is the next older page and `high` the watermark that follows when the last page is in.
-    `backfill`: `page` is the number of leads to skip and `high` is unused. `hull_accounts` and `hull_users`:
+    `backfill`: `page` is the position in the way in which `method` reads, empty when none is under way. `hull_accounts` and `hull_users`:
     `watermark` is how new the newest record was that Hull's search told.
     """
 
@@ -31,6 +31,14 @@ class Cursor(models.Model):
     page = models.TextField(blank=True)
     total = models.PositiveIntegerField(null=True)
     read_at = models.DateTimeField(null=True)
+    # Of the event log: when the whole overlap was last read again; between two of those only its end is.
+    swept_at = models.DateTimeField(null=True)
+    # Of a backfill: how it reads, what it may leave out, how much is stored, and where exactly it is.
+    method = models.CharField(max_length=8, blank=True)
+    since = models.DateTimeField(null=True)
+    done = models.PositiveIntegerField(default=0)
+    detail = models.JSONField(default=dict)
+    started_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints: ClassVar = [models.UniqueConstraint(fields=["connector", "stream"], name="cursor_once")]

@@ -44,6 +44,9 @@ class Mapping(models.Model):
         max_length=20, blank=True, help_text="How the value is converted. Empty: as the field's type asks."
     )
 
+    # The type that the custom field had when the row was made; a field of another type parks the row.
+    close_type = models.CharField(max_length=40, blank=True, editable=False)
+
     class Meta:
         ordering: ClassVar = ["connector", "object_type", "direction", "position", "pk"]
         constraints: ClassVar = [

@@ -25,6 +25,8 @@ class CloseField(models.Model):
     multiple = models.BooleanField(default=False)
     # Options that Hull's values asked for and Close does not have, with how many records asked.
     missing_options = models.JSONField(default=dict, blank=True)
+    # Options that turned up in Close since a person last looked.
+    new_options = models.JSONField(default=list, blank=True)
     position = models.PositiveIntegerField(default=0)
     missing_since = models.DateTimeField(null=True, blank=True)
 

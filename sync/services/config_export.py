@@ -11,7 +11,12 @@ from accounts.models import Agency, Organization
 from sync.models import Connector, Mapping
 from sync.records import Conflict, Direction, Mode, ObjectType, OnNull
 from sync.services.config_secrets import placeholder
-from sync.services.config_settings import exported_close, exported_outbound
+from sync.services.config_settings import (
+    exported_close,
+    exported_identity,
+    exported_inbound,
+    exported_outbound,
+)
 
 
 class _OneLine(dict):
@@ -80,7 +85,9 @@ def _connector(connector: Connector) -> dict[str, Any]:
         }
         | _unless_empty(lead_status=connector.lead_status)
         | exported_outbound(connector),
-        "identity": {"hull": connector.identity_hull, "close": connector.identity_close},
+        **_unless_empty(inbound=exported_inbound(connector)),
+        "identity": {"hull": connector.identity_hull, "close": connector.identity_close}
+        | exported_identity(connector),
         "mappings": _mappings(connector),
     }
 

@@ -14,7 +14,13 @@ from django.conf import settings
 from sync.records import Direction, MappingRow, ObjectType
 from sync.services.config_rows import read_rows
 from sync.services.config_secrets import GivenSecret, read_secret
-from sync.services.config_settings import CLOSE_KEYS, OUTBOUND_KEYS, read_rules
+from sync.services.config_settings import (
+    CLOSE_KEYS,
+    IDENTITY_KEYS,
+    INBOUND_KEYS,
+    OUTBOUND_KEYS,
+    read_rules,
+)
 from sync.services.config_yaml import ConfigFileError, Mistake, Report, Section, compose
 
 Place = tuple[ObjectType, Direction]
@@ -23,7 +29,7 @@ _SLUG = (r"[-a-zA-Z0-9_]{1,80}", "letters, digits, - and _ only, 80 at most")
 _HOST = (r"(?=.{1,253}$)[a-z0-9-]+(\.[a-z0-9-]+)+", "a host name in lower case, such as acme.hullapp.io")
 _HULL_ID = (r"[0-9A-Za-z_-]{1,64}", "letters and digits only, 64 at most")
 _IDENTITY_CLOSE = (r"url|custom\.\w{1,110}", "url or custom.cf_…")
-_CONNECTOR = ("slug", "name", "enabled", "hull", "close", "outbound", "identity", "mappings")
+_CONNECTOR = ("slug", "name", "enabled", "hull", "close", "outbound", "inbound", "identity", "mappings")
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,14 +172,15 @@ def _urls(hull: Section, close: Section) -> dict[str, Any]:
 def _choices(connector: Section, close: Section) -> dict[str, Any]:
     known = ("account_segments", "user_segments", "lead_status", *OUTBOUND_KEYS)
     outbound = _part(connector, "outbound", known)
-    identity = _part(connector, "identity", ("hull", "close"))
+    identity = _part(connector, "identity", ("hull", "close", *IDENTITY_KEYS))
+    inbound = _part(connector, "inbound", INBOUND_KEYS)
     return {
         "account_segments": list(outbound.texts("account_segments")),
         "user_segments": list(outbound.texts("user_segments")),
         "lead_status": outbound.short("lead_status", 120),
         "identity_hull": identity.choice("hull", ("domain", "external_id"), "domain"),
         "identity_close": identity.matching("close", *_IDENTITY_CLOSE, default="url"),
-        **read_rules(outbound, close),
+        **read_rules(outbound, close, inbound, identity),
     }
 
 

@@ -1,17 +1,17 @@
-"""The rules of a connector in the configuration file: contacts, departures, brakes, flips. Both ways, by one table.
+"""The rules of a connector in the configuration file: contacts, departures, brakes, flips, what comes in. Both ways, by one table.
 
 A rule that a file leaves out has its default, and one that has its default is left out of a file.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from sync.engine.departures import ALLOWED, policies
 from sync.models import Connector
-from sync.records import Departure, DeparturePolicy, ObjectType
+from sync.records import Departure, DeparturePolicy, HullEventKind, ObjectType
 from sync.services.config_yaml import Section
 
 _MOST = 2_147_483_647
@@ -28,6 +28,7 @@ class Rule:
     least: int = 0
     most: int = _MOST
     optional: bool = False
+    options: tuple[str, ...] = ()
 
     @property
     def default(self) -> Any:
@@ -48,21 +49,35 @@ _RULES = (
     Rule("flips", "minutes", "flip_minutes", least=1, most=32767),
 )
 _SHARE_LEFT = Rule("", "share_left", "rate_share_left", most=90)
+_INBOUND = (
+    Rule("", "backfill", "backfill_by", options=tuple(Connector.BackfillBy.values)),
+    Rule("", "follow_renames", "follows_renames"),
+    Rule("", "opportunities", "reads_opportunities"),
+    Rule("", "events", "hull_events", options=tuple(HullEventKind)),
+)
+_IDENTITY = (
+    Rule("", "never", "never_identities"),
+    Rule("", "always", "always_identities"),
+)
 
 OUTBOUND_KEYS = tuple(dict.fromkeys(rule.place or rule.key for rule in _RULES))
 CLOSE_KEYS = (_SHARE_LEFT.key,)
+INBOUND_KEYS = tuple(rule.key for rule in _INBOUND)
+IDENTITY_KEYS = tuple(rule.key for rule in _IDENTITY)
 
 
 # ── Reading ──────────────────────────────────────────────────────────────────────────────────────
 
 
-def read_rules(outbound: Section, close: Section) -> dict[str, Any]:
+def read_rules(outbound: Section, close: Section, inbound: Section, identity: Section) -> dict[str, Any]:
     """Return the rules by the model's names, with defaults for what the file leaves out."""
     parts = {"": outbound}
     for place in dict.fromkeys(rule.place for rule in _RULES if rule.place):
         keys = tuple(rule.key for rule in _RULES if rule.place == place)
         parts[place] = outbound.section(place, keys) or Section.absent(outbound, place)
     values = {rule.field: _value(parts[rule.place], rule) for rule in _RULES}
+    values |= {rule.field: _value(inbound, rule) for rule in _INBOUND}
+    values |= {rule.field: _value(identity, rule) for rule in _IDENTITY}
     return values | {_SHARE_LEFT.field: _value(close, _SHARE_LEFT)}
 
 
@@ -71,9 +86,22 @@ def _value(part: Section, rule: Rule) -> Any:
         return _departures(part)
     if isinstance(rule.default, bool):
         return part.flag(rule.key, default=rule.default)
+    if isinstance(rule.default, list):
+        return _listed(part, rule)
+    if rule.options:
+        return part.choice(rule.key, rule.options, rule.default)
     if isinstance(rule.default, str):
         return part.short(rule.key, rule.most)
     return part.number(rule.key, rule.default, rule.least, rule.most, optional=rule.optional)
+
+
+def _listed(part: Section, rule: Rule) -> list[str]:
+    """Return a list of texts, in the order of its options where it has some."""
+    given = list(part.texts(rule.key))
+    unknown = [one for one in given if rule.options and one not in rule.options]
+    if unknown:
+        part.mistake(rule.key, f"names {unknown[0]}, which is none of {', '.join(rule.options)}.")
+    return [one for one in rule.options if one in given] if rule.options else given
 
 
 def _departures(outbound: Section) -> dict[str, dict[str, str]]:
@@ -112,6 +140,21 @@ def exported_outbound(connector: Connector) -> dict[str, Any]:
         else:
             parts[rule.key] = value
     return parts
+
+
+def exported_inbound(connector: Connector) -> dict[str, Any]:
+    """Return what the file has under `inbound`."""
+    return _differing(connector, _INBOUND)
+
+
+def exported_identity(connector: Connector) -> dict[str, Any]:
+    """Return the rules that the file has under `identity`."""
+    return _differing(connector, _IDENTITY)
+
+
+def _differing(connector: Connector, rules: Iterable[Rule]) -> dict[str, Any]:
+    values = {rule: getattr(connector, rule.field) for rule in rules}
+    return {rule.key: value for rule, value in values.items() if value != rule.default}
 
 
 def exported_close(connector: Connector) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from sync.engine.twins import CREATING, name_of, without_twins
 from sync.errors import NotFoundError, RateLimitedError, RejectedError, SyncError, TransientError
 from sync.models import Change, Cursor
 from sync.records import Direction, ObjectType
-from sync.services import apply, inbound, intents, links, lookup
+from sync.services import apply, event_log, intents, links, lookup
 from sync.services.apply import Applied
 from sync.services.drain import Work
 from sync.services.intake import Heard, queue
@@ -91,7 +91,7 @@ def _is_index_old(work: Work) -> bool:
 def _catch_up(work: Work) -> bool:
     """Read the event log. False when it cannot be read although Close answers otherwise."""
     try:
-        inbound.pull_events(work)
+        event_log.pull_events(work)
     except RateLimitedError:
         raise
     except (TransientError, RejectedError):

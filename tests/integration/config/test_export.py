@@ -71,6 +71,19 @@ RULES = """\
                 clears: 0
               flips:
                 minutes: 5
+            inbound:
+              backfill: search
+              follow_renames: true
+              opportunities: true
+              events:
+                - status_change
+                - note
+"""
+IDENTITY = """\
+              never:
+                - acme.com
+              always:
+                - gmail.com
 """
 
 
@@ -78,11 +91,13 @@ def test_rules_and_the_options_of_rows_survive(config: Config) -> None:
     config.edit(
         ("              lead_status: Potential\n", RULES),
         ("              api_url: http://127.0.0.1:9001/api/v1\n", "              api_url: http://127.0.0.1:9001/api/v1\n              share_left: 30\n"),
+        ("              close: url\n", "              close: url\n" + IDENTITY),
         ("mode: if_empty}", "mode: if_empty, null: leave, conflict: hold, transform: lower}"),
     )()  # fmt: skip
     exported = config.export()
 
     assert RULES in exported
+    assert IDENTITY in exported
     assert "share_left: 30" in exported
     assert (
         "{hull: industry, close: custom.cf_9kQ, mode: if_empty, null: leave, conflict: hold, transform: lower}"
@@ -98,10 +113,16 @@ def test_rules_and_the_options_of_rows_survive(config: Config) -> None:
         "connector acme-close: brake_creates null → 1000",
         "connector acme-close: brake_clears 0 → 100",
         "connector acme-close: flip_minutes 5 → 60",
+        'connector acme-close: backfill_by "search" → "auto"',
+        "connector acme-close: follows_renames true → false",
+        "connector acme-close: reads_opportunities true → false",
+        'connector acme-close: hull_events ["status_change", "note"] → []',
+        'connector acme-close: never_identities ["acme.com"] → []',
+        'connector acme-close: always_identities ["gmail.com"] → []',
         "connector acme-close: rate_share_left 30 → 10",
         "mapping acme-close: update lead.outbound industry → custom.cf_9kQ (if_empty, null: leave, conflict: hold, transform: lower)"
         " becomes industry → custom.cf_9kQ (if_empty)",
-        "9 changes made",
+        "15 changes made",
     ]
 
 
