@@ -19,6 +19,8 @@ class Opportunity(models.Model):
     lead_close_id = models.CharField("lead id", max_length=120)
     fields = models.JSONField(default=dict)
     close_updated_at = models.DateTimeField(null=True)
+    # When it was last seen in Close: what a whole reading does not find any more was deleted.
+    read_at = models.DateTimeField(null=True)
     deleted_at = models.DateTimeField(null=True)
 
     class Meta:
@@ -84,7 +86,9 @@ class SegmentAction(models.Model):
     )
     makes = models.CharField(max_length=16, choices=Makes.choices, default=Makes.TASK)
     text = models.CharField(
-        max_length=500, help_text="The task's text or the activity's note. {name} becomes the record's name."
+        max_length=500,
+        blank=True,
+        help_text="The task's text or the activity's note. {name} becomes the record's name.",
     )
     due_in_days = models.PositiveSmallIntegerField(
         null=True, blank=True, help_text="When the task is due, in days from then. Empty: no date."
@@ -102,6 +106,8 @@ class SegmentAction(models.Model):
         help_text="Fields of the custom activity as {custom.cf_…: Hull attribute}.",
     )  # fmt: skip
     enabled = models.BooleanField(default=True)
+    # Until when the members of the segment were only noted: who was in it before did not enter it.
+    known_to = models.DateTimeField(null=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

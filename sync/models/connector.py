@@ -204,6 +204,8 @@ class Connector(models.Model):
     )
 
     backfilled_at = models.DateTimeField(null=True, blank=True, editable=False)
+    # What happened before these events were switched on is not told.
+    hull_events_since = models.DateTimeField(null=True, blank=True, editable=False)
     opportunities_read_at = models.DateTimeField(null=True, blank=True, editable=False)
     webhook_checked_at = models.DateTimeField(null=True, blank=True, editable=False)
     webhook_problem = models.CharField(max_length=500, blank=True, editable=False)

@@ -23,6 +23,9 @@ class Cursor(models.Model):
         BACKFILL = "BACKFILL", "Backfill"
         HULL_ACCOUNTS = "HULL_ACCOUNTS", "Hull's accounts"
         HULL_USERS = "HULL_USERS", "Hull's users"
+        OPPORTUNITIES = "OPPORTUNITIES", "Opportunities"
+        RETELLING = "RETELLING", "Records to be told again"
+        DELIVERIES = "DELIVERIES", "Webhook deliveries"
 
     connector = models.ForeignKey(Connector, on_delete=models.CASCADE, related_name="cursors")
     stream = models.CharField(max_length=16, choices=Stream.choices)

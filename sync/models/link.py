@@ -36,6 +36,8 @@ class Link(models.Model):
     label = models.CharField(max_length=250, blank=True)
     close = models.JSONField(default=dict)
     close_updated_at = models.DateTimeField(null=True)
+    # When a reading of everything last found it; what such a reading does not find any more was deleted.
+    seen_at = models.DateTimeField(null=True)
     base = models.JSONField(default=dict)
     sent = models.JSONField(default=dict)
     sent_at = models.DateTimeField(null=True)
