@@ -20,7 +20,7 @@ from sync.admin.base import ConnectorFilter, HistoryAdmin, change_page, redirect
 from sync.admin.words import OBJECTS
 from sync.models import CloseField, Link, Run
 from sync.records import Direction, ObjectType
-from sync.services import flipping
+from sync.services import flipping, telling
 
 
 class PairFilter(DropdownFilter):
@@ -166,7 +166,7 @@ def sides(link: Link) -> Iterable[story.Table]:
         for name, value in sorted(link.close.items())
         if name not in hidden and value not in (None, "", [])
     ]
-    told = story.Table("Told to Hull", ["Attribute", "Value"], story.pairs(link.sent))
+    told = story.Table("Told to Hull", ["Attribute", "Value"], story.pairs(telling.told(link)))
     told.hint = f"Set on the {'account' if link.object_type == ObjectType.LEAD else 'user'} in Hull."
     return [table for table in (_paused(link, labels), agreed, in_close, told) if table.rows]
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from sync.engine import departures
 from sync.engine.contested import as_told_before, attributes_of, contested
+from sync.engine.doubt import knows_some
 from sync.engine.echo import says_something
 from sync.engine.identity import account_claims, user_claims
 from sync.engine.plan import (
@@ -26,6 +27,8 @@ from sync.mapping.inbound import (
     SET_IF_NULL,
     build_attributes,
     changed_attributes,
+    is_in_doubt,
+    is_told,
 )
 from sync.mapping.limits import within_limits
 from sync.mapping.paths import GROUP
@@ -67,7 +70,8 @@ def _upserted(record: InboundRecord, settings: SyncSettings) -> InboundDecision:
     sent = remembered(attributes, known.sent)  # what did not fit too, so that it is tried once, not for ever
     if known.sent and not says_something(fitting):
         return InboundDecision(record, Result.UNCHANGED, DoneReason.IN_SYNC, sent=sent, notes=left_out)
-    result, reason = (Result.UPDATED, DoneReason.CHANGED) if known.sent else (Result.CREATED, DoneReason.NEW)
+    is_new = not knows_some(known.sent)
+    result, reason = (Result.CREATED, DoneReason.NEW) if is_new else (Result.UPDATED, DoneReason.CHANGED)
     write = _write(record, fitting, settings)
     return InboundDecision(record, result, reason, write, sent, left_out)
 
@@ -85,7 +89,7 @@ def _deleted(record: InboundRecord, settings: SyncSettings) -> InboundDecision:
         return InboundDecision(record, Result.SKIPPED, SkipReason.DELETED_REMOTELY)
     if chosen is DeparturePolicy.UNLINK:
         return _unlinked(record, Departure.DELETED_IN_CLOSE, settings)
-    if record.link.sent.get(DELETED_AT):
+    if is_told(DELETED_AT, record.link.sent):
         return InboundDecision(record, Result.UNCHANGED, DoneReason.IN_SYNC, sent=record.link.sent)
     return _told(record, {DELETED_AT: record.at.isoformat()}, DoneReason.DELETED, settings)
 
@@ -157,7 +161,7 @@ def remembered(attributes: Attributes, sent: Attributes, *, whole: bool = True) 
 
     A value that Hull takes only once stays as it was first sent.
     """
-    first = {name: sent[name] for name in SET_IF_NULL if sent.get(name) is not None}
+    first = {name: sent[name] for name in SET_IF_NULL if is_told(name, sent)}
     return (dict(attributes) if whole else dict(sent) | dict(attributes)) | first
 
 
@@ -189,7 +193,8 @@ def values_before_and_after(decision: InboundDecision) -> dict[str, list[Any]]:
     if decision.write is None:
         return {}
     sent = decision.record.link.sent
-    return {name: [sent.get(name), _plain(value)] for name, value in decision.write.attributes.items()}
+    before = {name: None if is_in_doubt(value) else value for name, value in sent.items()}
+    return {name: [before.get(name), _plain(value)] for name, value in decision.write.attributes.items()}
 
 
 def _plain(value: Any) -> Any:

@@ -22,6 +22,9 @@ SET_IF_NULL = ("name", f"{GROUP}/created_at")
 UPDATED_AT = f"{GROUP}/updated_at"
 DELETED_AT = f"{GROUP}/deleted_at"
 
+# Stands in what Hull was last told for a value of which nobody knows whether Hull has it.
+IN_DOUBT = {"in_doubt": True}
+
 _SINGULAR = {
     "emails": "email",
     "phones": "phone",
@@ -65,10 +68,20 @@ def changed_attributes(attributes: Attributes, sent: Attributes) -> dict[str, An
         name: value
         for name, value in attributes.items()
         if (name not in sent or sent[name] != value)
-        and not (name in SET_IF_NULL and (value is None or sent.get(name) is not None))
+        and not (name in SET_IF_NULL and (value is None or is_told(name, sent)))
     }
     gone = {name: None for name, value in sent.items() if name not in attributes and value is not None}
     return changed | gone
+
+
+def is_in_doubt(value: Any) -> bool:
+    """Tell whether a remembered value is the mark of one that Hull may or may not have."""
+    return bool(value == IN_DOUBT)
+
+
+def is_told(name: str, sent: Attributes) -> bool:
+    """Tell whether Hull is known to have got a value for an attribute."""
+    return sent.get(name) is not None and not is_in_doubt(sent[name])
 
 
 def standard_name(path: ClosePath, object_type: ObjectType, schema: CloseSchema) -> str:

@@ -41,6 +41,8 @@ class Link(models.Model):
     base = models.JSONField(default=dict)
     sent = models.JSONField(default=dict)
     sent_at = models.DateTimeField(null=True)
+    # Since when Hull is being told; what is told has a mark in `sent` meanwhile. See `sync.engine.doubt`.
+    telling_since = models.DateTimeField(null=True)
     paired_at = models.DateTimeField(null=True)
     deleted_at = models.DateTimeField(null=True)
     merged_into = models.CharField(max_length=120, blank=True)
@@ -71,6 +73,11 @@ class Link(models.Model):
         indexes: ClassVar = [
             models.Index(fields=["connector", "parent_close_id"], name="link_by_lead"),
             models.Index(fields=["connector"], condition=~models.Q(paused_fields={}), name="link_paused"),
+            models.Index(
+                fields=["connector", "telling_since"],
+                condition=models.Q(telling_since__isnull=False),
+                name="link_being_told",
+            ),
         ]
 
     def __str__(self) -> str:

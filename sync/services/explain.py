@@ -15,7 +15,7 @@ from sync.engine.plan import Decision, Result, Verb
 from sync.mapping import transforms
 from sync.models import Change, Connector, Link, MatchKey, Outcome
 from sync.records import Direction
-from sync.services import setup
+from sync.services import setup, telling
 from sync.services.loading import load_outbound_inputs
 
 
@@ -143,7 +143,7 @@ def as_dict(story: Story) -> dict[str, Any]:
             {
                 "object": link.object_type, "close_id": link.close_id, "hull_id": link.hull_id, "label": link.label,
                 "deleted_at": link.deleted_at, "merged_into": link.merged_into, "close": link.close,
-                "last_sent_to_hull": link.sent, "base": link.base,
+                "last_sent_to_hull": telling.told(link), "base": link.base,
             }
             for link in story.links
         ],

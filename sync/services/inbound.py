@@ -7,15 +7,15 @@ from datetime import timedelta
 
 from django.db import transaction
 
-from sync.engine.inbound import UPSERT, plan_inbound, values_before_and_after
+from sync.engine.inbound import DELETED, MERGED, UPSERT, plan_inbound, values_before_and_after
 from sync.engine.plan import InboundDecision, Result, WaitReason
 from sync.errors import ConfigurationError, NotFoundError, SyncError
 from sync.models import Change, Connector, Link, Run
 from sync.records import Departure, Direction, ObjectType
-from sync.services import apply, backfill, departing, event_log, links, recording
+from sync.services import apply, backfill, departing, event_log, links, recording, telling
 from sync.services.drain import Clock, Watch, Work, nobody_watches, run_safely
 from sync.services.drain import drain as run_drain
-from sync.services.intake import Heard
+from sync.services.intake import Heard, queue
 from sync.services.links import Seen
 from sync.services.loading import InboundInputs, load_inbound_inputs
 from sync.services.recording import Verdict
@@ -46,6 +46,16 @@ def pull(
 def _read(work: Work) -> None:
     backfill.ensure(work)
     work.run.considered += event_log.pull_events(work)
+    _take_up(work)
+
+
+def _take_up(work: Work) -> None:
+    """Queue again what Hull was being told when somebody was killed."""
+    now = work.clock()
+    heard = [heard_again(link) for link in telling.broken_off(work.connector, now=now)]
+    if heard:
+        with transaction.atomic():
+            queue(work.connector, Direction.INBOUND, heard, now=now)
 
 
 def _read_again(work: Work) -> None:
@@ -55,13 +65,15 @@ def _read_again(work: Work) -> None:
 
 def heard_again(link: Link) -> Heard:
     """Return a record as news, so that Hull is told what it did not take."""
-    payload = {"action": UPSERT, "ours": False}
+    action = MERGED if link.merged_into else DELETED if link.deleted_at else UPSERT
     return Heard(
         ObjectType(link.object_type),
         link.close_id,
-        payload,
+        {"action": action, "ours": False},
         link.parent_close_id,
         link.label,
+        link.deleted_at,
+        again=True,
     )
 
 
@@ -95,13 +107,20 @@ def _slice(work: Work, changes: Sequence[Change]) -> None:
             [_verdict(inputs, decision) for decision in decisions],
             now=work.clock(),
         )
-    telling = [decision for decision in decisions if decision.write]
-    accepted, error = apply.to_hull(
-        [decision.write for decision in telling if decision.write],
-        work.remotes.firehose,
-    )
+    writing = [decision for decision in decisions if decision.write]
     with transaction.atomic():
-        _record(work, inputs, decisions, telling[accepted:], error, failed)
+        begun = telling.begin(
+            [(inputs.link_of(one), one.write.attributes) for one in writing if one.write], now=work.clock()
+        )
+    accepted, error = apply.to_hull([one.write for one in writing if one.write], work.remotes.firehose)
+    with transaction.atomic():
+        telling.end(
+            begun,
+            [(inputs.link_of(one), one.sent) for one in writing[:accepted]],
+            [inputs.link_of(one) for one in writing[accepted:]],
+            now=work.clock(),
+        )
+        _record(work, inputs, decisions, writing[accepted:], error, failed)
     if isinstance(error, ConfigurationError):
         raise error
     return None
@@ -155,7 +174,6 @@ def _record(
 ) -> None:  # fmt: skip
     now = work.clock()
     not_taken = {id(decision) for decision in refused}
-    told: list[Link] = []
     dissolved: list[tuple[Link, Departure]] = []
     for decision in decisions:
         verdict = _verdict(inputs, decision)
@@ -164,21 +182,16 @@ def _record(
                 verdict, error, verdict.change, now=now, jitter=work.jitter()
             )
         elif decision.write:
-            link = inputs.links[decision.record.object_type.value, decision.record.key]
-            link.sent, link.sent_at = dict(decision.sent), now
-            told.append(link)
-            dissolved += [(link, decision.departure)] if decision.departure else []
+            dissolved += [(inputs.link_of(decision), decision.departure)] if decision.departure else []
         elif decision.result is Result.PENDING:
             verdict.retry_at = now + LOOK_AGAIN
         verdicts.append(verdict)
-    links.save(told, ["sent", "sent_at"])
     departing.dissolve(dissolved)
     recording.record(work.run, verdicts, now=now)
 
 
 def _verdict(inputs: InboundInputs, decision: InboundDecision) -> Verdict:
-    record = decision.record
-    link = inputs.links[record.object_type.value, record.key]
+    record, link = decision.record, inputs.link_of(decision)
     return Verdict(
         record.object_type, record.key, decision.result, decision.reason, link.label, link.hull_id or "", link.close_id,
         fields=list(decision.write.attributes) if decision.write else (), notes=decision.notes,

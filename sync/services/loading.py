@@ -11,7 +11,7 @@ from sync.engine.departures import follows_merges, is_over, named_close_ids
 from sync.engine.identity import MatchKey as MatchKeyValue
 from sync.engine.identity import best_matches, contact_emails, creation_identifier, wanted_keys
 from sync.engine.inbound import DELETED, MERGED, UPSERT
-from sync.engine.plan import Chosen, Family, InboundRecord, KnownRecord, OutboundRecord
+from sync.engine.plan import Chosen, Family, InboundDecision, InboundRecord, KnownRecord, OutboundRecord
 from sync.models import Change, Connector, Cursor, Intent, Link, MatchKey
 from sync.records import (
     Conflict,
@@ -356,6 +356,10 @@ class InboundInputs:
     records: list[InboundRecord] = field(default_factory=list)
     changes: dict[tuple[str, str], Change] = field(default_factory=dict)
     links: dict[tuple[str, str], Link] = field(default_factory=dict)
+
+    def link_of(self, decision: InboundDecision) -> Link:
+        """Return what we know of the Close record that a decision is about."""
+        return self.links[decision.record.object_type.value, decision.record.key]
 
 
 def load_inbound_inputs(connector: Connector, changes: Sequence[Change], *, now: datetime) -> InboundInputs:

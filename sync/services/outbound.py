@@ -42,6 +42,7 @@ from sync.services import (
     links,
     planning,
     recording,
+    telling,
 )
 from sync.services.apply import Applied
 from sync.services.drain import Clock, Watch, Work, nobody_watches
@@ -96,9 +97,10 @@ def _slice(work: Work, changes: Sequence[Change]) -> None:
     credentials = next((one.error for one in applied if isinstance(one.error, CredentialsError)), None)
     with transaction.atomic():
         writes = _record(work, planned.inputs, [*applied, *planned.failed])
+        begun = telling.begin([(link, write.attributes) for link, write, _ in writes], now=work.clock())
     if any(decision.reason is WaitReason.NEEDS_APPROVAL for plan in plans for decision in plan.decisions):
         brake.join(work.connector, changes)
-    _write_back(work, writes)
+    _write_back(work, writes, begun)
     if credentials:
         raise credentials
     return None
@@ -124,16 +126,15 @@ def _rehearse(work: Work, inputs: OutboundInputs, plans: Sequence[FamilyPlan]) -
 # ── Apply ────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _write_back(work: Work, writes: Sequence[_Told]) -> None:
+def _write_back(work: Work, writes: Sequence[_Told], begun: telling.Telling) -> None:
     """Tell Hull the new ids and what Close made of the values; what Hull does not take is sent by the inbound lane."""
     accepted, error = apply.to_hull([write for _, write, _ in writes], work.remotes.firehose)
     now = work.clock()
-    for link, _, sent in writes[:accepted]:
-        link.sent, link.sent_at = dict(sent), now
-    links.save([link for link, _, _ in writes[:accepted]], ["sent", "sent_at"])
-    if error:
-        heard = [inbound.heard_again(link) for link, _, _ in writes[accepted:]]
-        with transaction.atomic():
+    refused = [link for link, _, _ in writes[accepted:]]
+    with transaction.atomic():
+        telling.end(begun, [(link, sent) for link, _, sent in writes[:accepted]], refused, now=now)
+        if error:
+            heard = [inbound.heard_again(link) for link in refused]
             queue(work.connector, Direction.INBOUND, heard, now=now)
 
 
