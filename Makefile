@@ -14,7 +14,7 @@ REDIS_URL ?= redis://127.0.0.1:6379/14
 PRODUCTION := DEBUG=false PUBLIC_URL=https://connector.example.com SECRET_KEY=checked-only-$(shell printf '%064d' 0)abcdef \
 	FIELD_ENCRYPTION_KEYS=Y2hlY2tlZC1vbmx5LWNoZWNrZWQtb25seS1jaGVja2U=
 
-.PHONY: help setup demo run test test-postgres test-processes interop bench-sandbox bench-notifications bench-outbound check format lock screenshots differences clean
+.PHONY: help setup demo run test test-postgres test-processes histories interop bench-sandbox bench-notifications bench-outbound bench-inbound check format lock screenshots differences clean
 
 help: ## Show the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -66,6 +66,9 @@ lock: ## Pin the newest packages with hashes (needs uv)
 	@$(UV) pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
 		--custom-compile-command "make lock" --group dev -o requirements-dev.txt pyproject.toml
 
+histories: setup ## Live through many simulated months of a rep (SEEDS=1000), or through one again (SEED=17)
+	@PYTHONHASHSEED=0 SEEDS="$(or $(SEEDS),1000)" SEED="$(SEED)" $(PY) -m pytest -n 2 tests/journeys/test_histories.py $(ARGS)
+
 interop: setup ## Run clients that other people wrote for Close and Hull against the sandbox and the product
 	@$(PY) tests/interop/environments.py
 	@$(PY) -m pytest -n 2 --dist loadfile tests/interop tests/vectors tests/integration/doors/test_notifications.py $(ARGS)
@@ -75,6 +78,9 @@ bench-sandbox: setup ## Measure how fast the sandbox answers (LEADS=100000 for t
 
 bench-notifications: setup ## Measure how long Hull waits for its answer, on SQLite
 	@$(PY) bench/notifications.py
+
+bench-inbound: setup ## Count what reading Close costs, against the original's way (LEADS=2000 for a quick look)
+	@$(PY) bench/inbound.py
 
 bench-outbound: setup ## Count what writing to Close costs, and how much of its limit a long queue uses (ACCOUNTS=500 for a quick look)
 	@$(PY) bench/outbound.py

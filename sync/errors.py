@@ -5,7 +5,8 @@
     │   ├── RateLimitedError      try again at the time it names
     │   └── UnknownResultError    a write may or may not have happened: find out before writing again
     ├── ConfigurationError        the connector stops and its owner is told; nothing is dropped
-    │   └── CredentialsError      the key or secret is refused
+    │   ├── CredentialsError      the key or secret is refused
+    │   └── ForbiddenError        the key may not do this; there may be another way
     ├── RejectedError             this record needs a person; the others go on
     ├── NotFoundError             the record is not there any more: drop the link, plan again
     └── DryRunError               a write was attempted in a dry run
@@ -55,6 +56,10 @@ class CredentialsError(ConfigurationError):
     """The remote refuses the key or secret."""
 
 
+class ForbiddenError(ConfigurationError):
+    """The key may not do this, or the plan does not hold it; what else there is goes on."""
+
+
 class RejectedError(SyncError):
     """The remote refuses this record. `fields` maps a flattened field path to the remote's own words.
 
@@ -83,3 +88,7 @@ class DryRunError(SyncError):
         super().__init__(f"A dry run does not write: {method} {path}")
         self.method = method
         self.path = path
+
+
+# What a remote means by “not this way”: asking in another way may be answered.
+REFUSALS = (RejectedError, NotFoundError, ForbiddenError)

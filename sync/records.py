@@ -309,6 +309,19 @@ class CloseEvent:
     meta: Attributes = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Webhook:
+    """A subscription to Close's events. `signature_key` is told when it is made, and must not be lost."""
+
+    close_id: str
+    url: str
+    status: str = "active"
+    signature_key: str | None = None
+    events: frozenset[tuple[str, str]] = frozenset()
+    is_healthy: bool = True
+    latest_error: str = ""
+
+
 # ── Configuration ────────────────────────────────────────────────────────────────────────────────
 
 
@@ -327,6 +340,8 @@ class MappingRow:
     on_null: OnNull = OnNull.CLEAR
     conflict: Conflict = Conflict.NEWEST
     transform: str = ""
+    # The type that the custom field had when the row was made, `text` or `choices, several`; empty while not known.
+    close_type: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -378,6 +393,10 @@ class SyncSettings:
     mark_status: str = ""
     flip_limit: int = 5
     flip_window: timedelta = timedelta(hours=1)
+    never_identities: tuple[str, ...] = ()
+    always_identities: tuple[str, ...] = ()
+    # Rows that cannot run now: what Hull holds by them stays as it is.
+    parked: tuple[MappingRow, ...] = ()
 
     def mapped(self, object_type: ObjectType, direction: Direction) -> tuple[MappingRow, ...]:
         return tuple(row for row in self.rows if (row.object_type, row.direction) == (object_type, direction))

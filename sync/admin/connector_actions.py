@@ -20,7 +20,7 @@ from sync import tasks
 from sync.admin import cells
 from sync.admin.base import change_page, redirect
 from sync.models import Connector, Run
-from sync.services import setup
+from sync.services import retyped, setup
 
 _LATER = "No worker can be reached now. The scheduler does it as soon as it and a worker run."
 
@@ -44,6 +44,7 @@ class ConnectorActions:
         "pause",
         "resume",
         "backfill",
+        "run_retyped",
         "compare_hull_settings",
     )
 
@@ -56,7 +57,24 @@ class ConnectorActions:
         hidden = {"resume"} if connector.paused_at is None else {"pause", "sync_now", "backfill"}
         if not connector.enabled:
             hidden |= {"sync_now", "backfill"}
+        if not retyped.resting(connector, setup.load_schema(connector)):
+            hidden |= {"run_retyped"}
         return [found for found in offered if found.method.original_function_name not in hidden]
+
+    @action(
+        description="Run with the new type", permissions=["change"], icon="published_with_changes",
+        dialog={
+            "title": "Let rows run with their field's new type?", "form_class": None, "form_submit_text": "Run them",
+            "description": "Fields of some mapping rows have another type in Close than when they were mapped. The rows run "
+            "again, and every record that they concern is looked at once more.",
+        },
+    )  # fmt: skip
+    def run_retyped(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
+        connector = self.get_permitted(request, object_id, Permission.EDIT_CONFIGURATION)  # type: ignore[attr-defined]
+        schema = setup.load_schema(connector)
+        count = retyped.accept(connector, schema, retyped.resting(connector, schema), now=timezone.now())
+        messages.success(request, f"{count} row{'s' * (count != 1)} run again." if count else "No row rests.")
+        return redirect(request, change_page(connector))
 
     # ── One ──────────────────────────────────────────────────────────────────────────────────────
 

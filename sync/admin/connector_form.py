@@ -5,12 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
 
 from sync.admin.departures import DeparturesField, marks_leads
-from sync.admin.fields import ListField, SecretField, chosen, segment_choices
+from sync.admin.fields import IdentitiesField, ListField, SecretField, chosen, segment_choices
 from sync.models import CloseField, Connector, HullSegment, Secret
 from sync.records import ObjectType
 
+HULL_EVENTS = (
+    ("status_change", "Lead status changes"), ("opportunity", "Opportunities: made, moved, won, lost"), ("note", "Notes"),
+    ("call", "Calls"), ("email", "E-mails, their subjects only"), ("custom_activity", "Custom activities"),
+)  # fmt: skip
 SECRETS = ("hull_secret", "close_api_key")
 
 
@@ -28,6 +33,16 @@ class ConnectorForm(forms.ModelForm):
                 field.tell(getattr(self.instance, name), getattr(self.instance, f"{name}_ref"))
         self._offer_segments("account_segments", HullSegment.Kind.ACCOUNT)
         self._offer_segments("user_segments", HullSegment.Kind.USER)
+        for name in ("never_identities", "always_identities"):
+            if shown := self.fields.get(name):
+                self.fields[name] = IdentitiesField(
+                    label=shown.label, help_text=f"{shown.help_text} One a line."
+                )
+        if shown := self.fields.get("hull_events"):
+            self.fields["hull_events"] = forms.MultipleChoiceField(
+                choices=HULL_EVENTS, required=False, label=shown.label, widget=UnfoldAdminCheckboxSelectMultipleWidget,
+                help_text="Told from now on. Hull keeps events of users only: what is about a lead is told of its first contact.",
+            )  # fmt: skip
         if "departures" in self.fields:
             self.fields["departures"] = DeparturesField(stored=self.instance.departures)
         if self.instance.pk:

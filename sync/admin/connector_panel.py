@@ -15,7 +15,7 @@ from sync.admin.charts import Chart, outcomes_chart
 from sync.admin.words import DIRECTIONS
 from sync.models import Connector, Lane
 from sync.records import Direction
-from sync.services import sandboxes, setup
+from sync.services import backfill, sandboxes, setup
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,17 @@ class Panel:
     cards: list[Card]
     chart: Chart
     chart_link: str
+    reading: Reading | None = None
     sandbox: Sandbox | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How far everything in Close is read: a sentence, and a share of 100 for the bar where that is known."""
+
+    title: str
+    sentence: str
+    percent: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +76,28 @@ def build(connector: Connector, *, now: datetime) -> Panel:
         cards=[*cards, _links_card(connector, now)],
         chart=outcomes_chart(hours, now=now),
         chart_link=cells.changelist("outcome", connector__id__exact=connector.pk),
+        reading=_reading(connector, now),
         sandbox=_sandbox(connector) if connector.is_sandbox else None,
     )
+
+
+def _reading(connector: Connector, now: datetime) -> Reading | None:
+    """Say how far reading is, and what waits for it."""
+    told = backfill.told(connector, now=now)
+    if told is None:
+        if connector.backfilled_at or not connector.is_active:
+            return None
+        return Reading(
+            "Close is about to be read.",
+            "Nothing is written to Close before everything in it was read once.",
+            None,
+        )
+    title = (
+        "Close is being read."
+        if connector.backfilled_at
+        else "Close is being read first; nothing is written to it before."
+    )
+    return Reading(title, told.sentence, told.percent)
 
 
 def _sandbox(connector: Connector) -> Sandbox:

@@ -12,9 +12,11 @@ from unfold.widgets import (
     UnfoldAdminPasswordWidget,
     UnfoldAdminSelect2MultipleWidget,
     UnfoldAdminSelectWidget,
+    UnfoldAdminTextareaWidget,
     UnfoldAdminTextInputWidget,
 )
 
+from sync.mapping.shared import as_identity
 from sync.models import Connector, Secret
 
 CLEAR = object()
@@ -89,6 +91,28 @@ class ListField(forms.MultipleChoiceField):
 
     def has_changed(self, initial: Any, data: Any) -> bool:
         return set(initial or []) != set(data or [])
+
+
+class IdentitiesField(forms.CharField):
+    """Domains and e-mail addresses, one a line; stored as a list, in the form in which they are compared."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(required=False, widget=UnfoldAdminTextareaWidget({"rows": 3}), **kwargs)
+
+    def prepare_value(self, value: Any) -> Any:
+        return "\n".join(value) if isinstance(value, list) else value
+
+    def clean(self, value: Any) -> list[str]:
+        read = {line: as_identity(line) for line in str(value or "").split()}
+        strange = [line for line, identity in read.items() if identity is None]
+        if strange:
+            raise forms.ValidationError(
+                f"{', '.join(strange)} is neither a domain nor an e-mail address. Write one a line, such as acme.com."
+            )
+        return list(dict.fromkeys(identity for identity in read.values() if identity))
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        return list(initial or []) != str(data or "").split()
 
 
 def chosen(

@@ -25,8 +25,12 @@ class CursorAdmin(HistoryAdmin):
 
     @display(description="Position")
     def position(self, cursor: Cursor) -> str:
-        if cursor.stream == Cursor.Stream.BACKFILL and cursor.page:
-            return f"{int(cursor.page):,} of {cursor.total or 0:,} leads"
+        if cursor.stream == Cursor.Stream.BACKFILL and cursor.method:
+            return (
+                f"{cursor.done:,} of {cursor.total or 0:,} leads"
+                if cursor.total
+                else f"{cursor.done:,} leads"
+            )
         return "in the middle of a window" if cursor.page else "up to date"
 
     @display(description="Last read", ordering="read_at")
@@ -45,7 +49,7 @@ class LaneAdmin(HistoryAdmin):
 
     @display(description="Direction", ordering="direction")
     def way(self, lane: Lane) -> str:
-        return DIRECTIONS[lane.direction]
+        return DIRECTIONS.get(lane.direction, "Reading Close")
 
     @display(description="Worked on by")
     def worker(self, lane: Lane) -> str:

@@ -81,6 +81,8 @@ class MappingForm(forms.ModelForm):
     def clean(self) -> dict[str, Any]:
         """Check the row by itself, and against what Close offers when that was read."""
         data = super().clean() or self.cleaned_data
+        if "close" in self.changed_data:
+            self.instance.close_type = ""
         if data.get("close") and not data.get("DELETE"):
             problem = self._problem(self.row())
             if problem:

@@ -35,13 +35,14 @@ class CloseFieldAdmin(HistoryAdmin):
         "comes_in_as",
         "state_shown",
         "missing_shown",
+        "new_shown",
         "connector",
     )
     list_filter = (("connector", ConnectorFilter), ("object_type", ChoicesDropdownFilter))
     search_fields = ("label", "close_id", "attribute")
     ordering = ("connector__name", "object_type", "position")
-    fields = ("label", "connector", "object_type", "close_id", "type", "multiple", "choices_shown", "missing_shown", "comes_in_as", "state_shown")  # fmt: skip
-    actions_detail = ("add_missing_options",)
+    fields = ("label", "connector", "object_type", "close_id", "type", "multiple", "choices_shown", "missing_shown", "new_shown", "comes_in_as", "state_shown")  # fmt: skip
+    actions_detail = ("add_missing_options", "dismiss_new_options")
 
     @display(description="Comes into Hull as", ordering="attribute")
     def comes_in_as(self, field: CloseField) -> str:
@@ -71,8 +72,32 @@ class CloseFieldAdmin(HistoryAdmin):
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
         """Offer to add options where some are missing; users cannot be added that way."""
         field = self.get_object(request, str(object_id))
-        is_open = field is not None and field.type == "choices" and missing_options.missing(field)
-        return super().get_actions_detail(request, object_id) if is_open else []
+        if field is None:
+            return []
+        open_ones = (
+            {"add_missing_options"} if field.type == "choices" and missing_options.missing(field) else set()
+        )
+        open_ones |= {"dismiss_new_options"} if field.new_options else set()
+        offered = super().get_actions_detail(request, object_id)
+        return [found for found in offered if found.method.original_function_name in open_ones]
+
+    @display(description="New in Close")
+    def new_shown(self, field: CloseField) -> SafeString:
+        """Options that turned up since a person last looked: a mapping may have to know them."""
+        return cells.stacked_plainly(field.new_options) or SafeString(cells.NOTHING)
+
+    @action(
+        description="The new options are fine", permissions=["edit_configuration"], icon="done",
+        dialog={
+            "title": "Have you seen the new options?", "form_class": None, "form_submit_text": "Yes",
+            "description": "They are no longer listed as new. Nothing else changes.",
+        },
+    )  # fmt: skip
+    def dismiss_new_options(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
+        field = self.get_permitted(request, object_id, Permission.EDIT_CONFIGURATION)
+        options.dismiss_new(field)
+        messages.success(request, "Noted.")
+        return redirect(request, change_page(field))
 
     @action(
         description="Add the missing options in Close", permissions=["edit_configuration"], icon="add",

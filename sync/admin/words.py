@@ -52,6 +52,11 @@ _REASONS: Mapping[Reason, Words] = {
         "No segment is named on the connector, so nothing is sent to Close.",
         "Name one under “What goes out”.",
     ),
+    SkipReason.NO_USER: Words(
+        "no contact",
+        "Hull keeps events of users only, and the lead has no contact in Hull.",
+        "Nothing to do; add a contact to the lead if its events matter.",
+    ),
     SkipReason.NO_IDENTIFIER: Words(
         "No identifier",
         "The account lacks the configured identifier, or the user has neither a name nor a usable e-mail address.",

@@ -12,6 +12,7 @@ from sync.api.doors import answering, read_body
 from sync.close.webhooks import verify_signature
 from sync.errors import ConfigurationError
 from sync.models import Connector, Run
+from sync.services import deliveries
 
 
 @answering("POST")
@@ -22,7 +23,11 @@ def receive_webhook(request: HttpRequest, public_id: uuid.UUID) -> HttpResponse:
         return JsonResponse({"error": "Unknown connector."}, status=404)
     if not _is_genuine(connector, request, read_body(request)):
         return JsonResponse({"error": "The signature does not verify."}, status=401)
-    tasks.dispatch(tasks.pull, connector_id=connector.pk, trigger=Run.Trigger.NOTIFICATION)
+    now = timezone.now()
+    at = deliveries.next_pull(connector, now=now)
+    if at:
+        after = (at - now).total_seconds()
+        tasks.dispatch(tasks.pull, after=after, connector_id=connector.pk, trigger=Run.Trigger.NOTIFICATION)
     return JsonResponse({"ok": True})
 
 

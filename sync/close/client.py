@@ -18,7 +18,7 @@ import requests
 from sync.close import parsing
 from sync.close.errors import error_for
 from sync.close.limits import Limiter, RateLimits
-from sync.close.parsing import ContactPage, EventPage, Export, LeadPage, SearchPage, Webhook
+from sync.close.parsing import ContactPage, EventPage, Export, LeadPage, SearchPage
 from sync.errors import (
     ConfigurationError,
     NotFoundError,
@@ -27,7 +27,7 @@ from sync.errors import (
     TransientError,
     UnknownResultError,
 )
-from sync.records import CloseIdentity, CloseUser, Contact, CustomField, Lead, LeadStatus, ObjectType
+from sync.records import CloseIdentity, CloseUser, Contact, CustomField, Lead, LeadStatus, ObjectType, Webhook
 from sync.transport import Answer, Observer, Transport
 
 API_URL = "https://api.close.com/api/v1"
@@ -186,6 +186,40 @@ class CloseClient:
         """Delete a contact; one that is gone already is fine."""
         self._delete(f"/contact/{_segment(close_id)}/", "/contact/{id}/")
 
+    # ── Opportunities, tasks and activities ──────────────────────────────────────────────────────
+
+    def opportunity_page(self, *, skip: int = 0, limit: int = 100) -> tuple[list[dict[str, Any]], bool]:
+        """Return opportunities of all leads as the API tells them, in the order in which they were made, and whether there are more."""
+        params = {"_skip": skip, "_limit": limit, "_order_by": "date_created"}
+        rows, has_more = self._get("/opportunity/", parsing.parse_rows, params)
+        return [dict(row) for row in parsing.objects(rows) if parsing.text(row.get("id"))], has_more
+
+    def get_opportunity(self, close_id: str) -> dict[str, Any]:
+        return self._get(
+            f"/opportunity/{_segment(close_id)}/", parsing.parse_object, route="/opportunity/{id}/"
+        )
+
+    def create_task(self, body: Mapping[str, Any]) -> str:
+        """Create a task of a lead, and return its id. https://developer.close.com/resources/tasks/"""
+        return str(self._write("POST", "/task/", body, parsing.parse_object)["id"])
+
+    def tasks(self, lead_id: str) -> list[dict[str, Any]]:
+        """Return the newest tasks of a lead."""
+        params = {"lead_id": lead_id, "_order_by": "-date_created", "_limit": 100}
+        return [dict(row) for row in parsing.objects(self._get("/task/", parsing.parse_rows, params)[0])]
+
+    def create_custom_activity(self, body: Mapping[str, Any]) -> str:
+        """Log a custom activity with a lead, and return its id."""
+        return str(self._write("POST", "/activity/custom/", body, parsing.parse_object)["id"])
+
+    def custom_activities(self, lead_id: str) -> list[dict[str, Any]]:
+        """Return the newest custom activities of a lead."""
+        params = {"lead_id": lead_id, "_limit": 100}
+        return [
+            dict(row)
+            for row in parsing.objects(self._get("/activity/custom/", parsing.parse_rows, params)[0])
+        ]
+
     # ── The event log and search ─────────────────────────────────────────────────────────────────
 
     def event_page(
@@ -233,8 +267,14 @@ class CloseClient:
 
     def create_webhook(self, url: str, events: Iterable[tuple[str, str]]) -> Webhook:
         """Subscribe a URL to `(object type, action)` events. Only this answer is sure to hold the signature key."""
-        wanted = [{"object_type": object_type, "action": action} for object_type, action in events]
-        return self._write("POST", "/webhook/", {"url": url, "events": wanted}, parsing.parse_webhook)
+        body = {"url": url, "events": _wanted(events)}
+        return self._write("POST", "/webhook/", body, parsing.parse_webhook)
+
+    def update_webhook(self, close_id: str, events: Iterable[tuple[str, str]]) -> Webhook:
+        """Have a subscription deliver, and name these events. Its key stays."""
+        body = {"status": "active", "events": _wanted(events)}
+        path = f"/webhook/{_segment(close_id)}/"
+        return self._write("PUT", path, body, parsing.parse_webhook, "/webhook/{id}/")
 
     def delete_webhook(self, close_id: str) -> None:
         """Remove a subscription; one that is gone already is fine."""
@@ -302,6 +342,10 @@ def _segment(close_id: str) -> str:
     if not _ID.fullmatch(close_id):
         raise NotFoundError(f"Close has no record {close_id!r}.")
     return close_id
+
+
+def _wanted(events: Iterable[tuple[str, str]]) -> list[dict[str, str]]:
+    return [{"object_type": object_type, "action": action} for object_type, action in events]
 
 
 def _parsed(answer: Answer, parse: Callable[[Any], _T]) -> _T:

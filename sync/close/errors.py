@@ -14,6 +14,7 @@ from typing import Any
 from sync.errors import (
     ConfigurationError,
     CredentialsError,
+    ForbiddenError,
     NotFoundError,
     RateLimitedError,
     RejectedError,
@@ -63,9 +64,9 @@ def _refusal(answer: Answer) -> SyncError:
     if status == 401:
         return CredentialsError("Close refuses the API key. Enter a valid one.", status=status)
     if status == 402:  # "Request failed: the organization's plan does not allow it"
-        return ConfigurationError(f"Close's plan does not allow this: {said}", status=status)
+        return ForbiddenError(f"Close's plan does not allow this: {said}", status=status)
     if status == 403 and not answer.is_write:
-        return ConfigurationError(f"The Close key lacks a permission: {said}", status=status)
+        return ForbiddenError(f"The Close key lacks a permission: {said}", status=status)
     if status in (404, 410):
         return NotFoundError(said, status=status)
     if status < 400:

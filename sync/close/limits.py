@@ -18,6 +18,7 @@ from sync.transport import Answer
 
 RECORDS = "records"
 EVENTS = "event"
+SEARCH = "search"
 
 
 class Limiter(Protocol):
@@ -106,4 +107,4 @@ def group_of(route: str) -> str:
     first, _, rest = route.strip("/").partition("/")
     if first in ("lead", "contact") and not rest.startswith("merge"):
         return RECORDS
-    return "search" if (first, rest) == ("data", "search") else first
+    return SEARCH if (first, rest) == ("data", "search") else first

@@ -15,6 +15,7 @@ from sync.records import (
     CustomField,
     Lead,
     LeadStatus,
+    Webhook,
     parse_time,
 )
 
@@ -56,16 +57,6 @@ class SearchPage:
     leads: tuple[Lead, ...] = ()
     contacts: tuple[Contact, ...] = ()
     cursor: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Webhook:
-    """A subscription to Close's events. `signature_key` is told when it is made, and must not be lost."""
-
-    close_id: str
-    url: str
-    status: str = "active"
-    signature_key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,8 +225,16 @@ def parse_users(rows: Any) -> Iterator[CloseUser]:
 
 def parse_webhook(raw: Any) -> Webhook:
     hook = _mapping(raw)
-    status = text(hook.get("status")) or "active"
-    return Webhook(_id(hook), text(hook.get("url")) or "", status, text(hook.get("signature_key")))
+    events = ((text(one.get("object_type")), text(one.get("action"))) for one in objects(hook.get("events")))
+    return Webhook(
+        _id(hook),
+        text(hook.get("url")) or "",
+        text(hook.get("status")) or "active",
+        text(hook.get("signature_key")),
+        frozenset((kind, action) for kind, action in events if kind and action),
+        (text(hook.get("health_status")) or "healthy") == "healthy",
+        str(hook.get("latest_error") or ""),
+    )
 
 
 def parse_export(raw: Any) -> Export:
@@ -256,6 +255,12 @@ def parse_export(raw: Any) -> Export:
 def objects(rows: Any) -> Iterable[Mapping[str, Any]]:
     """Return the objects among the rows of a list; nothing for what is not a list."""
     return [row for row in rows if isinstance(row, Mapping)] if isinstance(rows, list) else []
+
+
+def parse_object(raw: Any) -> dict[str, Any]:
+    """Return an object as it is told. Raises ValueError when it has no id."""
+    _id(raw)
+    return dict(_mapping(raw))
 
 
 def text(value: Any) -> str | None:

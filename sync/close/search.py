@@ -31,15 +31,14 @@ def contacts_by_email(address: str) -> Query:
     )
 
 
-def updated_between(object_type: str, start: str, end: str) -> Query:
-    """Find records by when they were last updated; a window keeps the hits below what a search may return."""
-    window = {
-        "type": "moment_range",
-        "on_or_after": {"type": "fixed_utc", "value": start},
-        "before": {"type": "fixed_utc", "value": end},
-    }
+def updated_since(object_type: str, start: str | None) -> Query:
+    """Find records that were last updated at a moment or later; all of them without a moment."""
+    kind = {"type": "object_type", "object_type": object_type}
+    if not start:
+        return _all_of(kind)
+    window = {"type": "moment_range", "on_or_after": {"type": "fixed_utc", "value": start}}
     condition = {"type": "field_condition", "field": _field(object_type, "date_updated"), "condition": window}
-    return _all_of({"type": "object_type", "object_type": object_type}, condition)
+    return _all_of(kind, condition)
 
 
 def ascending(object_type: str, name: str) -> Query:

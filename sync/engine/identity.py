@@ -14,6 +14,7 @@ from sync.mapping import transforms
 from sync.mapping.lists import values_of
 from sync.mapping.outbound import comparable_identifier, identifier
 from sync.mapping.paths import hull_name
+from sync.mapping.shared import names_company, names_person
 from sync.mapping.transforms import UnusableValueError
 from sync.records import Claims, Direction, HullAccount, HullUser, ObjectType, SyncSettings
 
@@ -47,22 +48,42 @@ def account_claims(lead: KnownRecord, settings: SyncSettings) -> Claims:
     paired = claims_of_key(lead.hull_id)
     if paired:
         return _with_anonymous(paired, lead.close_id)
-    raw = lead.close.get(settings.identity_close)
-    value = comparable_identifier(raw, settings)
+    value = lead_identifier(lead, settings)
+    value = value if value and _is_identity(value, settings) else None
     if settings.identity_hull == "external_id":
         return Claims(external_id=value, anonymous_id=anonymous_id(lead.close_id))
     return Claims(domain=value, anonymous_id=anonymous_id(lead.close_id))
 
 
-def user_claims(contact: KnownRecord, shared_emails: frozenset[str] = frozenset()) -> Claims:
-    """Return the claims of a contact's user.
+def lead_identifier(lead: KnownRecord, settings: SyncSettings) -> str | None:
+    """Return what a lead holds as its identifier, in the form in which it is compared."""
+    return comparable_identifier(lead.close.get(settings.identity_close), settings)
+
+
+def _is_identity(value: str, settings: SyncSettings) -> bool:
+    by_host = settings.identity_hull == "domain" or settings.identity_close == "url"
+    return not by_host or names_company(value, settings)
+
+
+def shared_identifiers(record: KnownRecord, object_type: ObjectType, settings: SyncSettings) -> list[str]:
+    """Return the domain or the addresses of a record that are no identity, because many share them."""
+    if object_type is ObjectType.LEAD:
+        held = lead_identifier(record, settings)
+        return [held] if held and not _is_identity(held, settings) else []
+    return [address for address in contact_emails(record) if not names_person(address, settings)]
+
+
+def user_claims(
+    contact: KnownRecord, settings: SyncSettings, shared_emails: frozenset[str] = frozenset()
+) -> Claims:
+    """Return the claims of a contact's user: its first address that names a person.
 
     An address that several contacts share identifies nobody: it would make one person of them in Hull.
     """
     paired = claims_of_key(contact.hull_id)
     if paired:
         return _with_anonymous(paired, contact.close_id)
-    first = next(iter(contact_emails(contact)), None)
+    first = next((one for one in contact_emails(contact) if names_person(one, settings)), None)
     return Claims(
         email=None if first in shared_emails else first,
         anonymous_id=anonymous_id(contact.close_id),
@@ -87,9 +108,25 @@ def match_values(record: KnownRecord, object_type: ObjectType, settings: SyncSet
     if object_type is ObjectType.CONTACT:
         held += [(EMAIL, value) for value in contact_emails(record)]
     else:
-        held += [(IDENTIFIER, comparable_identifier(record.close.get(settings.identity_close), settings))]
+        held += [(IDENTIFIER, lead_identifier(record, settings))]
         held += [(HOST, transforms.host(record.close.get("url")))] if settings.identity_close != "url" else []
-    return {(kind, value) for kind, value in held if value}
+    return {(kind, value) for kind, value in held if value and _names_one(kind, value, settings)}
+
+
+def _names_one(kind: str, value: str, settings: SyncSettings) -> bool:
+    """Two companies on one free mail or social network host are not the same company."""
+    if kind == IDENTIFIER:
+        return _is_identity(value, settings)
+    return kind != HOST or names_company(value, settings)
+
+
+def may_be_elsewhere(hull: HullUser, settings: SyncSettings) -> bool:
+    """Tell whether a user's address is worth looking for in other leads than the one of its account.
+
+    A mailbox that several people read names a contact only within a company.
+    """
+    address = folded_email(hull.email)
+    return not address or names_person(address, settings)
 
 
 def wanted_keys(hull: HullAccount | HullUser, settings: SyncSettings) -> list[MatchKey]:
@@ -108,7 +145,7 @@ def wanted_keys(hull: HullAccount | HullUser, settings: SyncSettings) -> list[Ma
         keys += [(EMAIL, folded_email(hull.email))]
     elif settings.identity_close != "url":
         keys += [(HOST, transforms.host(hull.domain))]
-    return [(kind, value) for kind, value in keys if value]
+    return [(kind, value) for kind, value in keys if value and _names_one(kind, value, settings)]
 
 
 def best_matches(
@@ -130,7 +167,7 @@ def _contradicts(
 ) -> bool:
     if kind != HOST or not isinstance(hull, HullAccount):
         return False
-    held = comparable_identifier(record.close.get(settings.identity_close), settings)
+    held = lead_identifier(record, settings)
     return bool(held) and held != identifier(hull, settings)
 
 
@@ -144,7 +181,9 @@ def creation_identifier(hull: HullAccount | HullUser, settings: SyncSettings) ->
         return f"email:{address}" if address else ""
     value = identifier(hull, settings)
     by_host = settings.identity_hull == "domain" or settings.identity_close == "url"
-    return f"{'host' if by_host else settings.identity_close}:{value}"[:400] if value else ""
+    if not value or not _is_identity(value, settings):
+        return ""
+    return f"{'host' if by_host else settings.identity_close}:{value}"[:400]
 
 
 def folded_email(value: str | None) -> str | None:

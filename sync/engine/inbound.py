@@ -10,7 +10,9 @@ from sync.engine import departures
 from sync.engine.contested import as_told_before, attributes_of, contested
 from sync.engine.doubt import knows_some
 from sync.engine.echo import says_something
-from sync.engine.identity import account_claims, user_claims
+from sync.engine.identity import account_claims, anonymous_id, shared_identifiers, user_claims
+from sync.engine.merging import one_account
+from sync.engine.opportunities import told_names
 from sync.engine.plan import (
     DoneReason,
     HullWrite,
@@ -29,10 +31,11 @@ from sync.mapping.inbound import (
     changed_attributes,
     is_in_doubt,
     is_told,
+    parked_attributes,
 )
 from sync.mapping.limits import within_limits
 from sync.mapping.paths import GROUP
-from sync.records import Attributes, Departure, DeparturePolicy, ObjectType, SyncSettings
+from sync.records import Attributes, Claims, Departure, DeparturePolicy, ObjectType, SyncSettings
 
 DELETED = "deleted"
 MERGED = "merged"
@@ -57,11 +60,10 @@ def _upserted(record: InboundRecord, settings: SyncSettings) -> InboundDecision:
     known = record.link
     if record.ours and record.create_in_flight and not known.hull_id and not known.sent:
         return InboundDecision(record, Result.PENDING, WaitReason.UNKNOWN_RESULT)
-    attributes = build_attributes(
-        record.object_type, known.close_id, known.close, settings, known.parent_close_id
-    )
+    attributes = _built(known, record.object_type, settings)
     mine = contested(record, settings)
-    attributes = as_told_before(attributes, mine, known.sent)
+    parked = parked_attributes(record.object_type, settings, known.sent)
+    attributes = as_told_before(attributes, (*mine, *parked), known.sent)
     changed = changed_attributes(attributes, known.sent)
     if known.sent and not says_something(changed):
         return replace(_nothing_new(record), notes=tuple(mine.values()))
@@ -73,7 +75,25 @@ def _upserted(record: InboundRecord, settings: SyncSettings) -> InboundDecision:
     is_new = not knows_some(known.sent)
     result, reason = (Result.CREATED, DoneReason.NEW) if is_new else (Result.UPDATED, DoneReason.CHANGED)
     write = _write(record, fitting, settings)
-    return InboundDecision(record, result, reason, write, sent, left_out)
+    return InboundDecision(
+        record, result, reason, write, sent, left_out + _no_identity(record, is_new, settings)
+    )
+
+
+def _built(known: KnownRecord, object_type: ObjectType, settings: SyncSettings) -> dict[str, Any]:
+    """Return what Hull should hold, with what other objects of Close add; where those were not looked up it stays."""
+    built = build_attributes(object_type, known.close_id, known.close, settings, known.parent_close_id)
+    if known.extra is not None:
+        return built | dict(known.extra)
+    return as_told_before(built, told_names(known.sent), known.sent)
+
+
+def _no_identity(record: InboundRecord, is_new: bool, settings: SyncSettings) -> tuple[str, ...]:
+    """Say of a new record which of its values could not name it in Hull."""
+    if not is_new or record.link.hull_id:
+        return ()
+    shared = shared_identifiers(record.link, record.object_type, settings)
+    return tuple(f"{one} is shared by many and does not identify it in Hull." for one in shared)
 
 
 def _nothing_new(record: InboundRecord) -> InboundDecision:
@@ -95,7 +115,10 @@ def _deleted(record: InboundRecord, settings: SyncSettings) -> InboundDecision:
 
 
 def _merged(record: InboundRecord, settings: SyncSettings) -> InboundDecision:
-    survivor = record.link.merged_into
+    if record.survivor and record.survivor.deleted:
+        return _deleted(record, settings)  # what it went into is gone as well
+    # the last of a chain of merges
+    survivor = record.survivor.close_id if record.survivor else record.link.merged_into
     chosen = departures.policy_of(settings, ObjectType.LEAD, Departure.MERGED_IN_CLOSE)
     if chosen is DeparturePolicy.IGNORE or not survivor or not _is_in_hull(record.link):
         return InboundDecision(record, Result.SKIPPED, SkipReason.MERGED_INTO_OTHER)
@@ -106,7 +129,22 @@ def _merged(record: InboundRecord, settings: SyncSettings) -> InboundDecision:
     attributes: dict[str, Any] = {f"{GROUP}/id": survivor}
     if record.link.sent.get(DELETED_AT):
         attributes[DELETED_AT] = None
-    return _told(record, attributes, DoneReason.MERGED, settings)
+    told = _told(record, attributes, DoneReason.MERGED, settings)
+    one = one_account(record.link, record.survivor)
+    if one is None:
+        return replace(told, notes=_two_accounts(record))
+    stays, alias = one
+    write = HullWrite(ObjectType.LEAD, attributes, account=account_claims(stays, settings), alias=alias)
+    return replace(told, write=write, notes=("The accounts of both leads become one in Hull.",))
+
+
+def _two_accounts(record: InboundRecord) -> tuple[str, ...]:
+    """Say where two accounts stay two because both are linked."""
+    if not (record.link.hull_id and record.survivor and record.survivor.hull_id):
+        return ()
+    return (
+        f"Both leads are linked, this one to {record.link.hull_id}: their accounts stay two. Merge them in Hull if they are one.",
+    )
 
 
 def _unlinked(record: InboundRecord, departure: Departure, settings: SyncSettings) -> InboundDecision:
@@ -140,15 +178,24 @@ def _write(record: InboundRecord, changed: Attributes, settings: SyncSettings) -
     attributes = {name: as_operation(name, value) for name, value in changed.items()}
     if record.object_type is ObjectType.LEAD:
         return HullWrite(ObjectType.LEAD, attributes, account=account_claims(record.link, settings))
-    account = None
-    if changed.get(f"{GROUP}/lead_id") and record.account:
-        account = account_claims(record.account, settings)
+    account = _home(record, settings) if changed.get(f"{GROUP}/lead_id") else None
     return HullWrite(
         ObjectType.CONTACT,
         attributes,
-        user=user_claims(record.link, record.shared_emails),
+        user=user_claims(record.link, settings, record.shared_emails),
         account=account,
     )
+
+
+def _home(record: InboundRecord, settings: SyncSettings) -> Claims | None:
+    """Return the account that a contact's user belongs to. A lead that was not heard of yet is known by its id alone.
+
+    None for a lead that is gone: nothing is made for it any more.
+    """
+    if record.account is None:
+        lead_id = record.link.parent_close_id
+        return Claims(anonymous_id=anonymous_id(lead_id)) if lead_id else None
+    return None if record.account.deleted else account_claims(record.account, settings)
 
 
 def as_operation(name: str, value: Any) -> Any:
@@ -174,8 +221,11 @@ def write_back(
     Returns no write when Hull holds everything already. `undecided` names Close fields in which the two sides
     differ until a person acts: Hull keeps its own value of them.
     """
-    attributes = build_attributes(object_type, known.close_id, known.close, settings, known.parent_close_id)
-    attributes = as_told_before(attributes, attributes_of(undecided, object_type, settings), known.sent)
+    attributes = _built(known, object_type, settings)
+    kept = attributes_of(undecided, object_type, settings) | parked_attributes(
+        object_type, settings, known.sent
+    )
+    attributes = as_told_before(attributes, kept, known.sent)
     changed = changed_attributes(attributes, known.sent)
     if known.sent and not says_something(changed):
         return None, known.sent
@@ -184,7 +234,7 @@ def write_back(
     if object_type is ObjectType.LEAD:
         write = HullWrite(object_type, operations, account=account_claims(known, settings))
     else:
-        write = HullWrite(object_type, operations, user=user_claims(known))
+        write = HullWrite(object_type, operations, user=user_claims(known, settings))
     return write, remembered(attributes, known.sent)
 
 

@@ -57,6 +57,7 @@ class SkipReason(StrEnum):
     DELETED_IN_HULL = "DELETED_IN_HULL"
     ANOTHER_CONTACT = "ANOTHER_CONTACT"
     FLIPPING = "FLIPPING"
+    NO_USER = "NO_USER"
 
 
 class WaitReason(StrEnum):
@@ -116,6 +117,7 @@ class KnownRecord:
     `hull_id` is None while no Hull record is paired. `sent` holds the attributes Hull last got from us. `departed`
     names the departure that was acted upon last; it is empty again once the record is back. `flips` holds per field
     what we wrote lately, `paused` the fields that went back and forth; see `sync.engine.flips`.
+    `extra` are attributes that come from other objects of Close; None where they were not looked up.
     """
 
     close_id: str
@@ -134,6 +136,7 @@ class KnownRecord:
     flips: Mapping[str, Sequence[Sequence[str]]] = field(default_factory=dict)
     paused: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     sent_at: datetime | None = None
+    extra: Attributes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +238,7 @@ class InboundRecord:
     """One Close record to consider: its latest state, or that it was deleted or merged.
 
     `action` is `upsert`, `deleted` or `merged`; `account` is the known record of a contact's lead. `queued` is what
-    Hull told of the paired record and was not carried out yet.
+    Hull told of the paired record and was not carried out yet, `survivor` the lead that a merged one went into.
     """
 
     key: str
@@ -248,16 +251,21 @@ class InboundRecord:
     shared_emails: frozenset[str] = frozenset()
     create_in_flight: bool = False
     queued: OutboundRecord | None = None
+    survivor: KnownRecord | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class HullWrite:
-    """One traits message for Hull. With both claims the subject decides whose attributes these are."""
+    """One traits message for Hull. With both claims the subject decides whose attributes these are.
+
+    `alias` is an anonymous id that the subject takes over first; whoever had it becomes one with the subject.
+    """
 
     subject: ObjectType
     attributes: Attributes
     user: Claims | None = None
     account: Claims | None = None
+    alias: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,13 @@ from sync.mapping.paths import (
     DEFAULT_LABEL,
     GROUP,
     LISTS,
+    USER_FIELDS,
     ClosePath,
     hull_name,
     parse_close_path,
 )
 from sync.mapping.transforms import is_empty
+from sync.mapping.typed import typed, user_details
 from sync.records import Attributes, CloseSchema, Direction, ObjectType, SyncSettings
 
 # Attributes that Hull only takes when it has no value of its own.
@@ -44,8 +46,10 @@ def build_attributes(
 
     Names are the ones existing customers have: `closeio/<field>`, `closeio/email_office`,
     `closeio/address_business_city`. Several entries of one type: the first has the plain name, all of them are
-    in `closeio/emails` and the like.
+    in `closeio/emails` and the like. Beside a status and a user stands what explains them: `closeio/status_id`,
+    `closeio/owner_name`, `closeio/owner_email`; an attribute that is mapped by such a name comes before.
     """
+    beside: dict[str, Any] = {}
     attributes: dict[str, Any] = {f"{GROUP}/id": close_id}
     if object_type is ObjectType.CONTACT:
         attributes[f"{GROUP}/lead_id"] = lead_id
@@ -53,6 +57,8 @@ def build_attributes(
     for row in settings.mapped(object_type, Direction.INBOUND):
         path = parse_close_path(row.close)
         attributes |= _mapped(path, hull_name(row.hull), fields, object_type, settings.schema)
+        beside |= _beside(path, hull_name(row.hull), fields, object_type, settings.schema)
+    attributes = beside | attributes
     attributes["name"] = _plain(fields.get("name"))
     attributes[f"{GROUP}/created_at"] = fields.get("date_created")
     attributes[UPDATED_AT] = fields.get("date_updated")
@@ -98,6 +104,18 @@ def standard_name(path: ClosePath, object_type: ObjectType, schema: CloseSchema)
     return f"{GROUP}/{path.root}"
 
 
+def parked_attributes(object_type: ObjectType, settings: SyncSettings, sent: Attributes) -> frozenset[str]:
+    """Return the attributes that Hull holds by rows that cannot run now: they stay as they were told last."""
+    found: set[str] = set()
+    for row in settings.parked:
+        if (row.object_type, row.direction) == (object_type, Direction.INBOUND) and row.close:
+            name = hull_name(row.hull) or standard_name(
+                parse_close_path(row.close), object_type, settings.schema
+            )
+            found |= {one for one in sent if one in (name, f"{name}_name", f"{name}_email")}
+    return frozenset(found)
+
+
 def _mapped(
     path: ClosePath,
     hull: str,
@@ -108,10 +126,29 @@ def _mapped(
     if path.root in _SINGULAR and not path.type:
         return _flattened(path.root, fields.get(path.root) or [], hull)
     name = hull or standard_name(path, object_type, schema)
-    return {name: _value(path, fields, schema)}
+    return {name: _value(path, fields, object_type, schema)}
 
 
-def _value(path: ClosePath, fields: Attributes, schema: CloseSchema) -> Any:
+def _beside(
+    path: ClosePath, hull: str, fields: Attributes, object_type: ObjectType, schema: CloseSchema
+) -> dict[str, Any]:
+    """Return what explains a value: a status's id, a user's name and e-mail address."""
+    name, value = hull or standard_name(path, object_type, schema), fields.get(path.raw)
+    if path.raw == "status_id":
+        return {f"{name}_id": _plain(value)}
+    if not _holds_user(path, object_type, schema):
+        return {}
+    details = user_details(value, schema.users)
+    details["name"] = details["name"] or _plain(fields.get(f"{path.raw}_name"))
+    return {f"{name}_{detail}": known for detail, known in details.items()}
+
+
+def _holds_user(path: ClosePath, object_type: ObjectType, schema: CloseSchema) -> bool:
+    custom = schema.fields(object_type).get(path.raw)
+    return custom.type == "user" if custom else path.raw in USER_FIELDS
+
+
+def _value(path: ClosePath, fields: Attributes, object_type: ObjectType, schema: CloseSchema) -> Any:
     if path.raw == "status_id":
         status_id = fields.get("status_id")
         return schema.status_label(status_id) or _plain(fields.get("status_label"))
@@ -119,7 +156,8 @@ def _value(path: ClosePath, fields: Attributes, schema: CloseSchema) -> Any:
         return _first_by_type(path.root, fields.get(path.root) or []).get(path.type)
     if path.root == "addresses":
         return _first_address(fields.get("addresses") or []).get(path.type, {}).get(path.part)
-    return _plain(fields.get(path.raw))
+    custom = schema.fields(object_type).get(path.raw)
+    return typed(fields.get(path.raw), custom) if custom else _plain(fields.get(path.raw))
 
 
 def _flattened(root: str, entries: Sequence[Mapping[str, Any]], hull: str) -> dict[str, Any]:

@@ -10,6 +10,9 @@ from sync.mapping.transforms import snake_case
 RESERVED = frozenset({
     "id", "lead_id", "name", "url", "description", "status", "title", "emails", "phones", "urls", "addresses",
     "created_at", "updated_at", "deleted_at", "display_name",
+    "status_id", "created_by", "updated_by", "created_by_name", "created_by_email", "updated_by_name", "updated_by_email",
+    "opportunities_count", "opportunities_open_count", "opportunities_open_value", "opportunities_won_count",
+    "opportunities_won_value", "opportunities_currency", "opportunities_last_won_date", "opportunities_next_close_date",
 })  # fmt: skip
 
 

@@ -22,6 +22,8 @@ SCALARS: Mapping[ObjectType, tuple[str, ...]] = {
     ObjectType.CONTACT: ("name", "title"),
 }
 GROUP = "closeio"
+# Standard fields that hold the id of a user of Close.
+USER_FIELDS = ("created_by", "updated_by")
 
 
 @dataclass(frozen=True, slots=True)

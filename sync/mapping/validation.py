@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from sync.mapping.named import TRANSFORMS
 from sync.mapping.outbound import find_status
 from sync.mapping.paths import ADDRESS_PARTS, LISTS, SCALARS, parse_close_path
+from sync.mapping.typed import kind_of
 from sync.records import Departure, DeparturePolicy, Direction, MappingRow, ObjectType, SyncSettings
 
 
@@ -61,6 +62,14 @@ def check_row(row: MappingRow, settings: SyncSettings) -> Problem | None:
         return Problem(
             f"{row.close} is not a custom field of a {kind} in Close; it may have been deleted.",
             "Map another field, or remove the row. The other rows go on.",
+            row,
+        )
+    found = settings.schema.fields(row.object_type)[row.close]
+    if row.close_type and row.close_type != kind_of(found):
+        return Problem(
+            f"{found.label} ({row.close}) was of type {row.close_type} when it was mapped, and is of type {kind_of(found)} in "
+            "Close now. Hull keeps what it holds.",
+            "Let the row run with the new type, map another field, or remove the row. The other rows go on.",
             row,
         )
     return None

@@ -112,8 +112,8 @@ class Connector(models.Model):
     )
     never_identities = models.JSONField(
         "never identities", default=list, blank=True,
-        help_text="Domains and e-mail addresses that name nobody, such as those of a supplier or a shared mailbox: "
-        "they come in as attributes only. Well-known free mail and shared mailboxes are left out by themselves.",
+        help_text="Domains that name no company and e-mail addresses that name no person, such as a supplier's or a shared "
+        "mailbox: they come in as attributes only. Free mail, social networks and the likes of info@ are left out by themselves.",
     )  # fmt: skip
     always_identities = models.JSONField(
         "identities all the same", default=list, blank=True,

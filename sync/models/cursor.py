@@ -14,7 +14,8 @@ class Cursor(models.Model):
 
     `events`: `watermark` is the newest event whose page and all older pages are stored; while a pull is
     under way `page` is the next older page and `high` the watermark that follows when the last page is in.
-    `backfill`: `page` is the position in the way in which `method` reads, empty when none is under way. `hull_accounts` and `hull_users`:
+    `method` is `search` where the key may not read the log. `backfill`: `method` is the way in which it reads, empty when none is
+    under way, `detail` the position, `since` what it is limited to. `hull_accounts` and `hull_users`:
     `watermark` is how new the newest record was that Hull's search told.
     """
 

@@ -12,10 +12,15 @@ from sync.records import Direction
 
 
 class Lane(models.Model):
-    """The lease of a drain: taken by a conditional UPDATE, so that two drains of one lane never overlap."""
+    """The lease of a drain: taken by a conditional UPDATE, so that two drains of one lane never overlap.
+
+    `READING` is the lane in which Close is read.
+    """
+
+    READING = "READING"
 
     connector = models.ForeignKey(Connector, on_delete=models.CASCADE, related_name="lanes")
-    direction = models.CharField(max_length=8, choices=choices(Direction))
+    direction = models.CharField(max_length=8, choices=[*choices(Direction), (READING, "Reading Close")])
     leased_by = models.CharField(max_length=80, blank=True)
     leased_until = models.DateTimeField(null=True)
     nudged_at = models.DateTimeField(null=True)

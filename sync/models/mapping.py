@@ -60,6 +60,10 @@ class Mapping(models.Model):
         arrow = "→" if self.direction == Direction.OUTBOUND else "←"
         return f"{self.hull or '(standard name)'} {arrow} {self.close}"
 
+    @property
+    def place(self) -> tuple[ObjectType, Direction]:
+        return ObjectType(self.object_type), Direction(self.direction)
+
     def as_row(self) -> MappingRow:
         """Return the value that decisions use."""
         return MappingRow(
@@ -71,4 +75,5 @@ class Mapping(models.Model):
             OnNull(self.on_null),
             Conflict(self.conflict),
             self.transform,
+            self.close_type,
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from typing import Any, TypeVar
 
 from sync.close.client import CloseClient
@@ -235,11 +236,23 @@ def read_record(object_type: ObjectType, close_id: str, close: CloseClient) -> S
 
 def to_hull(writes: Sequence[HullWrite], firehose: Firehose) -> tuple[int, SyncError | None]:
     """Send traits in batches. Returns how many were accepted, and what stopped the rest."""
-    messages = [
-        FirehoseMessage(write.subject, write.user, write.account, write.attributes) for write in writes
-    ]
+    messages = [message for write in writes for message in _messages(write)]
     try:
         firehose.send(messages)
     except SyncError as error:
-        return int(getattr(error, "accepted", 0)), error
-    return len(messages), None
+        return _whole(writes, int(getattr(error, "accepted", 0))), error
+    return len(writes), None
+
+
+def _messages(write: HullWrite) -> list[FirehoseMessage]:
+    traits = FirehoseMessage(write.subject, write.user, write.account, write.attributes)
+    if not write.alias:
+        return [traits]
+    named = {"anonymous_id": write.alias}
+    return [FirehoseMessage(write.subject, write.user, write.account, named, kind="alias"), traits]
+
+
+def _whole(writes: Sequence[HullWrite], accepted: int) -> int:
+    """Return how many writes were accepted with all of their messages."""
+    ends = accumulate(len(_messages(write)) for write in writes)
+    return sum(end <= accepted for end in ends)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sync.models import Connector
+from sync.models import Connector, Mapping
+from sync.records import MappingRow
+from sync.services import retyped, setup
 from sync.services.config_file import GivenConnector
 from sync.services.config_secrets import placeholder
 from sync.services.config_settings import same_departures
@@ -17,7 +19,10 @@ from sync.services.config_steps import (
     differing,
     field_steps,
     holds_secret,
+    name_of,
+    place_name,
     row_steps,
+    words,
     write_rows,
 )
 from sync.services.configuration import configuration_changed
@@ -42,6 +47,27 @@ class ConnectorPair:
             yield from self._secret_steps()
         for place, rows in self.given.rows.items():
             yield from row_steps(self.row, self.given.slug, place, rows)
+        for row, became in self._resting():
+            yield Step(
+                "update",
+                "mapping",
+                self.given.slug,
+                place_name(row.place),
+                f"{words(row)} of type {became}",
+                words(row),
+            )
+
+    def _resting(self) -> list[tuple[Mapping, str]]:
+        """Return the rows of the file that rest because their field has another type: an apply accepts it."""
+        if self.row._state.adding:
+            return []
+        found = retyped.resting(self.row, setup.load_schema(self.row))
+        rows = self.row.mappings.filter(pk__in=found)
+        return [
+            (row, found[row.pk])
+            for row in rows
+            if row.place in self.given.rows and _is_named(row, self.given.rows[row.place])
+        ]
 
     def write(self, also_changed: set[str], now: datetime) -> None:
         """Save what differs, and carry out what follows from it."""
@@ -51,7 +77,7 @@ class ConnectorPair:
         places = [
             place for place, rows in self.given.rows.items() if any(row_steps(self.row, "", place, rows))
         ]
-        is_new = self.row._state.adding
+        is_new, accepted = self.row._state.adding, [row.pk for row, _ in self._resting()]
         self._take_values()
         if is_new:
             self.row.save()
@@ -59,6 +85,8 @@ class ConnectorPair:
             self.row.save(update_fields=[*columns, "updated_at"])
         for place in places:
             write_rows(self.row, place, self.given.rows[place])
+        if accepted:
+            retyped.accept(self.row, setup.load_schema(self.row), accepted, now=now)
         if not is_new:
             configuration_changed(self.row, changed, now=now, keep_references=True)
 
@@ -86,3 +114,7 @@ class ConnectorPair:
         for name, secret in self.given.secrets.items():
             if not holds_secret(self.row, name, secret.clear):
                 setattr(self.row, name, secret.clear)
+
+
+def _is_named(row: Mapping, wanted: Sequence[MappingRow]) -> bool:
+    return any(name_of(one) == (row.hull, row.close) for one in wanted)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sync.engine.departures import ALLOWED, policies
+from sync.mapping.shared import as_identity
 from sync.models import Connector
 from sync.records import Departure, DeparturePolicy, HullEventKind, ObjectType
 from sync.services.config_yaml import Section
@@ -101,7 +102,17 @@ def _listed(part: Section, rule: Rule) -> list[str]:
     unknown = [one for one in given if rule.options and one not in rule.options]
     if unknown:
         part.mistake(rule.key, f"names {unknown[0]}, which is none of {', '.join(rule.options)}.")
+    if rule in _IDENTITY:
+        return _identities(part, rule, given)
     return [one for one in rule.options if one in given] if rule.options else given
+
+
+def _identities(part: Section, rule: Rule, given: list[str]) -> list[str]:
+    """Return domains and addresses as they are compared."""
+    read = {one: as_identity(one) for one in given}
+    for one in [one for one, identity in read.items() if identity is None]:
+        part.mistake(rule.key, f"names {one}, which is neither a domain nor an e-mail address.")
+    return list(dict.fromkeys(identity for identity in read.values() if identity))
 
 
 def _departures(outbound: Section) -> dict[str, dict[str, str]]:

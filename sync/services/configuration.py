@@ -14,7 +14,7 @@ from django.db.models import F
 from sync.mapping.private_settings import Imported, from_private_settings
 from sync.models import Connector
 from sync.records import Direction, MappingRow, ObjectType
-from sync.services import links, replay, setup
+from sync.services import links, replay, retyped, setup
 from sync.services.config_steps import (
     SECRETS,
     Place,
@@ -31,7 +31,8 @@ from sync.services.config_steps import (
 PAUSED_BY_A_PERSON = "Paused by"
 
 _ASKS_CLOSE_ANEW = frozenset({"close_api_key", "close_api_url", "keeps_hull_id"})
-_IDENTITY = frozenset({"identity_hull", "identity_close"})
+_READS_MORE = frozenset({"reads_opportunities", "hull_events"})
+_IDENTITY = frozenset({"identity_hull", "identity_close", "never_identities", "always_identities"})
 _MAY_HEAL = (
     _ASKS_CLOSE_ANEW
     | _IDENTITY
@@ -67,10 +68,15 @@ def configuration_changed(
     if not keep_references:
         _forget_references(connector, names)
     if names & _ASKS_CLOSE_ANEW:
-        connector.schema_read_at = None
-        connector.save(update_fields=["schema_read_at", "updated_at"])
+        connector.schema_read_at, connector.webhook_checked_at = None, None
+        connector.save(update_fields=["schema_read_at", "webhook_checked_at", "updated_at"])
+    if names & _READS_MORE:
+        connector.opportunities_read_at, connector.webhook_checked_at = None, None
+        connector.save(update_fields=["opportunities_read_at", "webhook_checked_at", "updated_at"])
     if names & _IDENTITY and connector.links.exists():
         links.reindex(connector, setup.load_settings(connector)[0])
+    if "mappings" in names:
+        retyped.note_types(connector, setup.load_schema(connector))
     replay.replay_configuration_failures(connector, now=now)
     if names & _MAY_HEAL and is_paused_by_an_error(connector):
         connector.resume()

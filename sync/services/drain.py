@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from django.db import OperationalError
 
 from sync import queries
-from sync.close.limits import EVENTS, RECORDS
+from sync.close.limits import EVENTS, RECORDS, SEARCH
 from sync.engine.budget import Lane
 from sync.errors import ConfigurationError, SyncError
 from sync.models import Change, Connector, Run
@@ -133,13 +133,18 @@ def next_pull(connector: Connector, run: Run | None, *, now: datetime, goes_on: 
     """
     if run is None or run.state != Run.State.STOPPED or not connector.is_active:
         return None
-    limits = ((EVENTS, Lane.FRESH), (RECORDS, Lane.BACKFILL))
-    opens = [budget.opens_at(connector, group, urgency, now=now) for group, urgency in limits]
-    at = max(filter(None, opens), default=None)
+    at = reading_opens_at(connector, now=now)
     others = connector.runs.filter(kind=Run.Kind.PULL, finished_at__gt=now - 2 * LOOK_AGAIN_WITHIN)
     if at is None or (not goes_on and others.exclude(pk=run.pk).filter(state=Run.State.STOPPED).exists()):
         return None
     return at if at - now <= SOON else None
+
+
+def reading_opens_at(connector: Connector, *, now: datetime) -> datetime | None:
+    """Return when Close may be read again; None when it may at once."""
+    limits = ((EVENTS, Lane.FRESH), (RECORDS, Lane.BACKFILL), (SEARCH, Lane.BACKFILL))
+    opens = [budget.opens_at(connector, group, urgency, now=now) for group, urgency in limits]
+    return max(filter(None, opens), default=None)
 
 
 def opens_at(connector: Connector, direction: Direction, *, now: datetime) -> datetime | None:

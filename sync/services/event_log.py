@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
@@ -11,31 +12,53 @@ from django.db import transaction
 from sync.close.parsing import EventPage, parse_contact, parse_lead
 from sync.engine import cursor as position
 from sync.engine.inbound import DELETED, MERGED, UPSERT
-from sync.errors import RejectedError
+from sync.errors import REFUSALS, RejectedError
 from sync.models import Change, Connector, Cursor, Link
+from sync.models.choices import EITHER
 from sync.records import CloseEvent, Direction, ObjectType, SyncSettings
-from sync.services import backfill, links
+from sync.services import changed_by_search, hull_events, links, opportunities, watermark
 from sync.services.drain import Work
 from sync.services.intake import Heard, queue
 from sync.services.links import Seen, seen_contact, seen_lead
 
+log = logging.getLogger(__name__)
+
 _OBJECTS = {"lead": ObjectType.LEAD, "contact": ObjectType.CONTACT}
-# Events that tell that statuses or custom fields changed.
-_SCHEMA_EVENTS = ("status.lead", "custom_fields.")
+# Events that tell that statuses, custom fields or users changed.
+_SCHEMA_EVENTS = ("status.lead", "custom_fields.", "membership")
 
 
 def pull_events(work: Work) -> int:
     """Read the event log from the watermark, newest page first, each page and its position in one transaction.
 
     Returns how many records were queued. The watermark moves when the last page is stored; a pull that was
-    interrupted goes on at its page. A log that no longer reaches back to the watermark means a new backfill.
+    interrupted goes on at its page. Where the key may not read the log, what changed is searched for.
     """
-    cursor, _ = Cursor.objects.get_or_create(connector=work.connector, stream=Cursor.Stream.EVENTS)
-    if cursor.watermark is None or position.is_lost(cursor.watermark, work.clock()):
-        return backfill.read_everything(work)
-    since, queued = position.read_from(cursor.watermark), 0
+    cursor = watermark.events_cursor(work)
+    if cursor.watermark is None:
+        return 0
+    if cursor.method == changed_by_search.METHOD and not changed_by_search.is_due_for_the_log(
+        cursor, work.clock()
+    ):
+        return changed_by_search.pull(work, cursor)
+    try:
+        return _pull_log(work, cursor, cursor.watermark)
+    except REFUSALS as error:
+        log.info("the event log of %s cannot be read: %s", work.connector.slug, error.message)
+        changed_by_search.begin(cursor, error.message, now=work.clock())
+        cursor.save()
+        return changed_by_search.pull(work, cursor)
+
+
+def _pull_log(work: Work, cursor: Cursor, begin: datetime) -> int:
+    queued = 0
+    since, is_sweep = position.read_from(begin, swept_at=cursor.swept_at, now=work.clock())
+    if not cursor.page:
+        cursor.detail = {**cursor.detail, "is_sweep": is_sweep}
     while True:
         page = _event_page(work, cursor, since)
+        if cursor.method:
+            cursor.method, cursor.started_at = "", None  # the key may read the log again
         with transaction.atomic():
             queued += _accept_events(work.connector, page.events, work.settings, now=work.clock())
             _advance(cursor, page.events, page.cursor_next, work.clock())
@@ -58,10 +81,9 @@ def _advance(cursor: Cursor, events: Sequence[CloseEvent], next_page: str | None
     if newest and (cursor.high is None or newest > cursor.high):
         cursor.high = newest
     cursor.page, cursor.read_at = next_page or "", now
-    if not next_page:
-        # a date in the future must not move the watermark past events that are still to come
-        reached = [moment for moment in (cursor.watermark, min(cursor.high or now, now)) if moment]
-        cursor.watermark, cursor.high = max(reached), None
+    if not next_page and cursor.watermark:
+        cursor.watermark, cursor.high = position.advanced(cursor.watermark, cursor.high, now), None
+        cursor.swept_at = now if cursor.detail.get("is_sweep") else cursor.swept_at
     cursor.save()
 
 
@@ -86,6 +108,9 @@ def _accept_events(
     fresh = _news(connector, heard.values())
     links.remember(connector, seen, settings)
     queued, _ = queue(connector, Direction.INBOUND, fresh, now=now)
+    added = opportunities.heard(connector, oldest_first, now=now)
+    queued += queue(connector, Direction.INBOUND, added, now=now)[0]
+    hull_events.note(connector, oldest_first, now=now)
     return queued
 
 
@@ -111,6 +136,7 @@ def _news(connector: Connector, heard: Iterable[Heard]) -> list[Heard]:
         for row in Change.objects.filter(
             connector=connector,
             direction=Direction.INBOUND,
+            object_type__in=EITHER,
             key__in=[item.key for item in items],
         )
     }
@@ -131,7 +157,8 @@ def _heard(connector: Connector, event: CloseEvent, settings: SyncSettings, now:
         return _heard_merge(connector, event, *merged, now=now)
     if event.action == "deleted":
         links.mark_deleted(connector, object_type, event.object_id, at=event.date_updated)
-        return [_item(object_type, event.object_id, DELETED, event, settings)]
+        gone = _item(object_type, event.object_id, DELETED, event, settings)
+        return [gone, *_heard_losers(connector, event)]
     return [_item(object_type, event.object_id, UPSERT, event, settings)]
 
 
@@ -176,6 +203,18 @@ def _heard_merge(
         "read": event.data is None or event.object_id != survivor,
     }
     return [loser, Heard(ObjectType.LEAD, survivor, payload, at=event.date_updated)]
+
+
+def _heard_losers(connector: Connector, event: CloseEvent) -> list[Heard]:
+    """Return the leads that were merged into one that is gone now: their accounts may be others."""
+    if event.object_type != "lead":
+        return []
+    losers = Link.objects.filter(connector=connector, merged_into=event.object_id).exclude(sent={})
+    payload = {"action": MERGED, "ours": False}
+    return [
+        Heard(ObjectType.LEAD, link.close_id, payload, label=link.label, at=event.date_updated)
+        for link in losers
+    ]
 
 
 def _item(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from sync.models import Delivery, Intent, Outcome, Run
+from sync.models import Delivery, HullEvent, Intent, Outcome, Run
 from sync.services import budget
 
 KEEP_DAYS = 90
@@ -22,7 +22,8 @@ def prune(*, now: datetime, days: int = KEEP_DAYS) -> dict[str, int]:
     )
     deliveries, _ = Delivery.objects.filter(received_at__lt=before).delete()
     creations, _ = Intent.objects.filter(settled_at__lt=before).delete()
+    events, _ = HullEvent.objects.filter(told_at__lt=before).delete()
     lines = budget.prune(before=before)
     return {
-        "outcomes": outcomes, "runs": runs, "deliveries": deliveries, "creations": creations, "ledger lines": lines,
+        "outcomes": outcomes, "runs": runs, "deliveries": deliveries, "creations": creations, "events": events, "ledger lines": lines,
     }  # fmt: skip

@@ -17,6 +17,7 @@ from sync.errors import ConfigurationError, SyncError
 from sync.hull.client import SEARCH_PAGE, HullClient
 from sync.hull.parsing import Message
 from sync.models import Change, Connector, Cursor, HullAttribute, HullSegment
+from sync.models.choices import EITHER
 from sync.records import Direction, ObjectType
 from sync.services import intake, setup
 from sync.services.intake import Heard
@@ -102,7 +103,10 @@ def _accept(connector: Connector, rows: Sequence[Message], now: datetime) -> int
 def _news(connector: Connector, heard: list[Heard]) -> list[Heard]:
     """Leave out what the overlap told before: the same record as new as we know it."""
     rows = Change.objects.filter(
-        connector=connector, direction=Direction.OUTBOUND, key__in=[item.key for item in heard]
+        connector=connector,
+        direction=Direction.OUTBOUND,
+        object_type__in=EITHER,
+        key__in=[item.key for item in heard],
     )
     known = {
         (object_type, key): at for object_type, key, at in rows.values_list("object_type", "key", "record_at")

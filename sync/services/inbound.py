@@ -2,23 +2,42 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import partial
 
 from django.db import transaction
 
 from sync.engine.inbound import DELETED, MERGED, UPSERT, plan_inbound, values_before_and_after
 from sync.engine.plan import InboundDecision, Result, WaitReason
 from sync.errors import ConfigurationError, NotFoundError, SyncError
-from sync.models import Change, Connector, Link, Run
+from sync.models import Change, Connector, Lane, Link, Run
 from sync.records import Departure, Direction, ObjectType
-from sync.services import apply, backfill, departing, event_log, links, recording, telling
+from sync.services import (
+    apply,
+    backfill,
+    departing,
+    event_log,
+    hull_events,
+    lane,
+    links,
+    merging,
+    opportunities,
+    recording,
+    retelling,
+    segment_actions,
+    telling,
+    watermark,
+)
 from sync.services.drain import Clock, Watch, Work, nobody_watches, run_safely
 from sync.services.drain import drain as run_drain
 from sync.services.intake import Heard, queue
 from sync.services.links import Seen
 from sync.services.loading import InboundInputs, load_inbound_inputs
 from sync.services.recording import Verdict
+
+log = logging.getLogger(__name__)
 
 # How soon a record that Close made for us is looked at again while its creation is being written down.
 LOOK_AGAIN = timedelta(seconds=2)
@@ -29,24 +48,59 @@ LOOK_AGAIN = timedelta(seconds=2)
 
 def pull(
     connector: Connector, *, trigger: str, clock: Clock, full: bool = False, dry_run: bool = False,
-    watch: Watch = nobody_watches,
+    watch: Watch = nobody_watches, is_piece: bool = False,
 ) -> Run | None:  # fmt: skip
-    """Read what changed in Close into the queue: the event log, or everything on the first run and with `full`.
+    """Read what changed in Close into the queue: the event log, and everything on the first run and with `full`.
 
-    None when the connector is stopped. A configuration error pauses it, with its reason.
+    None when the connector is stopped, or somebody else reads Close just now. A configuration error pauses it, with its
+    reason. Everything is read to its end, or, as a piece, for a while; whoever comes next goes on where it stands.
     """
     if not connector.is_active:
         return None
-    run = recording.start_run(
-        connector, Run.Kind.PULL, Direction.INBOUND, trigger, now=clock(), dry_run=dry_run
-    )
-    return run_safely(connector, run, _read_again if full else _read, clock=clock, watch=watch)
+    with lane.leased(connector, Lane.READING, clock=clock) as lease:
+        if lease is None:
+            return None
+        run = recording.start_run(
+            connector, Run.Kind.PULL, Direction.INBOUND, trigger, now=clock(), dry_run=dry_run
+        )
+        read = partial(_read, lease=lease, full=full, is_piece=is_piece)
+        return run_safely(connector, run, read, clock=clock, watch=watch)
 
 
-def _read(work: Work) -> None:
-    backfill.ensure(work)
-    work.run.considered += event_log.pull_events(work)
+def _read(work: Work, *, lease: lane.Lease, full: bool, is_piece: bool) -> None:
+    """Read what changed, before, while and after everything is read."""
+
+    def look_around() -> None:
+        lease.renew()
+        work.run.considered += event_log.pull_events(work)
+
+    hull_events.follow_switch(work.connector, now=work.clock())
+    _begin(work, full=full)
+    look_around()
+    work.run.considered += retelling.go_on(work.connector, work.settings.schema, now=work.clock())
+    if not backfill.read_on(work, is_piece=is_piece, look_around=look_around):
+        return
+    opportunities.read_on(work, is_piece=is_piece)
     _take_up(work)
+    work.run.considered += hull_events.tell(work)
+    segment_actions.know_members(work.connector, now=work.clock())
+    work.run.considered += segment_actions.carry_out(work)
+
+
+def _begin(work: Work, *, full: bool) -> None:
+    """Start a reading of everything where one is asked for, or of what changed where the event log cannot tell it."""
+    now, cursor = work.clock(), watermark.events_cursor(work)
+    is_first = not work.connector.backfilled_at
+    if is_first and cursor.watermark is None:
+        watermark.set_anew(work)
+    elif watermark.is_lost(cursor, now):
+        before = watermark.set_anew(work)
+        backfill.start(work.connector, now=now, since=before)
+        log.warning(
+            "what changed in Close since %s is looked for: its event log does not reach back so far", before
+        )
+    if is_first or full:
+        backfill.start(work.connector, now=now)
 
 
 def _take_up(work: Work) -> None:
@@ -56,11 +110,6 @@ def _take_up(work: Work) -> None:
     if heard:
         with transaction.atomic():
             queue(work.connector, Direction.INBOUND, heard, now=now)
-
-
-def _read_again(work: Work) -> None:
-    backfill.read_everything(work)
-    work.run.considered += event_log.pull_events(work)
 
 
 def heard_again(link: Link) -> Heard:
@@ -175,6 +224,7 @@ def _record(
     now = work.clock()
     not_taken = {id(decision) for decision in refused}
     dissolved: list[tuple[Link, Departure]] = []
+    merged: list[Link] = []
     for decision in decisions:
         verdict = _verdict(inputs, decision)
         if id(decision) in not_taken and error:
@@ -183,10 +233,12 @@ def _record(
             )
         elif decision.write:
             dissolved += [(inputs.link_of(decision), decision.departure)] if decision.departure else []
+            merged += [inputs.link_of(decision)] if decision.write.alias else []
         elif decision.result is Result.PENDING:
             verdict.retry_at = now + LOOK_AGAIN
         verdicts.append(verdict)
     departing.dissolve(dissolved)
+    merging.settle(work.connector, merged, now=now)
     recording.record(work.run, verdicts, now=now)
 
 

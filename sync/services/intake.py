@@ -12,6 +12,7 @@ from django.db import transaction
 
 from sync.hull.notifications import Message, Notification, newest
 from sync.models import Change, Connector, Delivery, HullSegment
+from sync.models.choices import EITHER
 from sync.records import Direction, HullAccount, HullUser, ObjectType, Segment
 from sync.services import hull_settings
 
@@ -237,7 +238,9 @@ def _known(
     connector: Connector, direction: Direction, latest: Mapping[tuple[str, str], Heard]
 ) -> dict[tuple[str, str], Change]:
     keys = {key for _, key in latest}
-    rows = Change.objects.select_for_update().filter(connector=connector, direction=direction, key__in=keys)
+    rows = Change.objects.select_for_update().filter(
+        connector=connector, direction=direction, object_type__in=EITHER, key__in=keys
+    )
     return {
         (change.object_type, change.key): change
         for change in rows.order_by("pk")
@@ -302,6 +305,8 @@ def _take_over(change: Change, item: Heard) -> None:
 def _merged(change: Change, item: Heard) -> dict[str, Any]:
     """Keep the segments we knew when a message does not tell any."""
     payload = dict(item.payload)
+    if change.state == Change.State.PENDING and change.payload.get("read"):
+        payload["read"] = True  # what came before told no values, and nobody has read them yet
     before = change.payload.get("account")
     after = payload.get("account")
     if before and after and after.get("segment_ids") is None:

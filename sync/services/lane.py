@@ -38,7 +38,7 @@ class Lease:
 
 
 @contextmanager
-def leased(connector: Connector, direction: Direction, *, clock: Clock) -> Iterator[Lease | None]:
+def leased(connector: Connector, direction: str, *, clock: Clock) -> Iterator[Lease | None]:
     """Take the lane for as long as the block runs; None when another drain has it.
 
     A lease ends by itself. One whose process on this machine is gone, as after a kill, is taken over at once.

@@ -12,6 +12,7 @@ from django.db import transaction
 from sync.engine.identity import match_values
 from sync.engine.plan import KnownRecord
 from sync.models import Connector, Link, MatchKey
+from sync.models.choices import EITHER
 from sync.records import Attributes, Contact, Lead, ObjectType, SyncSettings, parse_time
 
 
@@ -23,6 +24,8 @@ class Seen:
     close_id: str
     fields: Attributes
     parent_close_id: str = ""
+    # A search tells some fields only: it never replaces what is known of the same moment.
+    is_whole: bool = True
 
     @property
     def updated_at(self) -> datetime | None:
@@ -62,12 +65,18 @@ def remember(
     takes them like this, so that no two wait for each other. Must run inside a transaction.
     """
     latest = {(item.object_type.value, item.close_id): item for item in seen}
-    _insert_missing(connector, latest)
+    fresh = _insert_missing(connector, latest)
     links = find(connector, {*latest, *also})
     changed = [link for name, link in links.items() if name in latest and _take_over(link, latest[name])]
-    Link.objects.bulk_update(changed, ["label", "close", "close_updated_at", "parent_close_id", "updated_at"])
-    index(connector, changed, settings)
+    # An upsert by id: the same as bulk_update, several times as fast, since no CASE is built around each record.
+    Link.objects.bulk_create(changed, update_conflicts=True, unique_fields=["pk"], update_fields=_TAKEN_OVER)
+    known = {link.pk for link in changed}
+    made = [link for name, link in links.items() if name in fresh and link.pk not in known]
+    index(connector, [*changed, *made], settings)
     return links
+
+
+_TAKEN_OVER = ["label", "close", "close_updated_at", "parent_close_id", "updated_at"]
 
 
 def find(
@@ -75,7 +84,9 @@ def find(
 ) -> dict[tuple[str, str], Link]:
     """Return the links of `(object type, Close id)` pairs that exist."""
     wanted = set(names)
-    rows = Link.objects.filter(connector=connector, close_id__in={close_id for _, close_id in wanted})
+    rows = Link.objects.filter(
+        connector=connector, object_type__in=EITHER, close_id__in={close_id for _, close_id in wanted}
+    )
     rows = rows.select_for_update().order_by("pk") if lock else rows
     return {(row.object_type, row.close_id): row for row in rows if (row.object_type, row.close_id) in wanted}
 
@@ -92,20 +103,26 @@ def save(links: Sequence[Link], fields: Sequence[str]) -> None:
         Link.objects.bulk_update(links, fields)
 
 
-def _insert_missing(connector: Connector, latest: dict[tuple[str, str], Seen]) -> None:
+def _insert_missing(connector: Connector, latest: dict[tuple[str, str], Seen]) -> set[tuple[str, str]]:
+    """Insert what is not known yet, as it was seen. Returns the names of what was not there."""
     known = find(connector, latest, lock=False)
+    missing = {name: item for name, item in latest.items() if name not in known}
     rows = [
         Link(connector=connector, object_type=object_type, close_id=close_id)
-        for object_type, close_id in latest
-        if (object_type, close_id) not in known
+        for object_type, close_id in missing
     ]
+    for row, item in zip(rows, missing.values(), strict=True):
+        _take_over(row, item)
     Link.objects.bulk_create(rows, ignore_conflicts=True)
+    return set(missing)
 
 
 def _take_over(link: Link, item: Seen) -> bool:
     """Put newer fields into a row. False when the row already knows these or newer ones."""
     updated_at = item.updated_at
     if link.close_updated_at and updated_at and updated_at < link.close_updated_at:
+        return False
+    if not item.is_whole and link.close_updated_at and updated_at == link.close_updated_at:
         return False
     if link.close == item.fields and (link.parent_close_id or "") == item.parent_close_id:
         return False

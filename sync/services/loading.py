@@ -6,13 +6,21 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from sync.engine.departures import follows_merges, is_over, named_close_ids
 from sync.engine.identity import MatchKey as MatchKeyValue
-from sync.engine.identity import best_matches, contact_emails, creation_identifier, wanted_keys
+from sync.engine.identity import (
+    best_matches,
+    contact_emails,
+    creation_identifier,
+    may_be_elsewhere,
+    wanted_keys,
+)
 from sync.engine.inbound import DELETED, MERGED, UPSERT
 from sync.engine.plan import Chosen, Family, InboundDecision, InboundRecord, KnownRecord, OutboundRecord
 from sync.models import Change, Connector, Cursor, Intent, Link, MatchKey
+from sync.models.choices import EITHER
 from sync.records import (
     Conflict,
     Direction,
@@ -22,7 +30,7 @@ from sync.records import (
     SyncSettings,
     parse_time,
 )
-from sync.services import links
+from sync.services import links, opportunities
 from sync.services.intake import GONE, stored_account, stored_user
 
 # Our clock and Close's differ a little.
@@ -228,7 +236,8 @@ class _Finder:
             return tuple(made)  # a person looked at those that fit, and said so
         found = best_matches(hull, self._found(object_type), self.settings)
         if isinstance(hull, HullUser):
-            found = self._in_own_lead(found, hull) or found
+            own = self._in_own_lead(found, hull)
+            found = own or (found if may_be_elsewhere(hull, self.settings) else ())
         return found or tuple(made) or self._siblings.get((object_type, key), ())
 
     def _found(self, object_type: ObjectType) -> Callable[[MatchKeyValue], list[KnownRecord]]:
@@ -311,7 +320,9 @@ def _type_of(record: HullAccount | HullUser) -> ObjectType:
 
 
 def _links_by_hull_id(connector: Connector, keys: Sequence[str]) -> dict[tuple[str, str], Link]:
-    rows = Link.objects.filter(connector=connector, hull_id__in=set(keys), is_further=False)
+    rows = Link.objects.filter(
+        connector=connector, object_type__in=EITHER, hull_id__in=set(keys), is_further=False
+    )
     return {(row.object_type, row.hull_id or ""): row for row in rows}
 
 
@@ -375,12 +386,22 @@ def load_inbound_inputs(connector: Connector, changes: Sequence[Change], *, now:
     shared = _shared_emails(connector, inputs.links.values())
     in_flight = {object_type for object_type, _ in _open_intents(connector)}
     queued = _queued(connector, inputs.links.values())
+    lead_ids = [close_id for kind, close_id in inputs.changes if kind == ObjectType.LEAD]
+    added_up = opportunities.totals(connector, lead_ids) if connector.reads_opportunities else {}
     for name, change in sorted(inputs.changes.items(), key=lambda item: item[0][0] != ObjectType.LEAD):
         link = inputs.links.get(name)
         if link is not None:
             record = _inbound_record(change, link, leads, shared, in_flight, now)
-            inputs.records.append(replace(record, queued=queued.get((link.object_type, link.hull_id))))
+            survivor = links.follow(connector, link).as_known() if link.merged_into else None
+            queue = queued.get((link.object_type, link.hull_id))
+            record = replace(record, queued=queue, survivor=survivor)
+            inputs.records.append(_with_totals(record, added_up))
     return inputs
+
+
+def _with_totals(record: InboundRecord, added_up: dict[str, dict[str, Any]]) -> InboundRecord:
+    totals = added_up.get(record.key) if record.object_type is ObjectType.LEAD else None
+    return record if totals is None else replace(record, link=replace(record.link, extra=totals))
 
 
 _NOT_CARRIED_OUT = (Change.State.PENDING, Change.State.HELD, Change.State.WAITING)
@@ -390,7 +411,7 @@ def _queued(connector: Connector, rows: Iterable[Link]) -> dict[tuple[str, str |
     """Return what Hull told of the paired records and was not carried out yet, by object type and Hull id."""
     waiting = Change.objects.filter(
         connector=connector, direction=Direction.OUTBOUND, state__in=_NOT_CARRIED_OUT,
-        key__in={row.hull_id for row in rows if row.hull_id},
+        object_type__in=EITHER, key__in={row.hull_id for row in rows if row.hull_id},
     )  # fmt: skip
     return {(one.object_type, one.key): record for one in waiting if (record := _queued_record(one))}
 

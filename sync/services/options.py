@@ -95,3 +95,8 @@ def add_missing(field: CloseField, *, clock: Callable[[], datetime]) -> tuple[st
         ) from None
     setup.refresh_schema(field.connector, close, now=clock())
     return wanted
+
+
+def dismiss_new(field: CloseField) -> None:
+    """Note that a person has seen the options that turned up in Close."""
+    CloseField.objects.filter(pk=field.pk).update(new_options=[])

@@ -16,6 +16,7 @@ from sync.engine.plan import (
     Decision,
     FamilyPlan,
     HullWrite,
+    OutboundRecord,
     Result,
     SkipReason,
     Verb,
@@ -33,7 +34,6 @@ from sync.models import Change, Connector, Intent, Link, Run
 from sync.records import Attributes, Direction, ObjectType
 from sync.services import (
     apply,
-    backfill,
     brake,
     departing,
     flipping,
@@ -42,6 +42,7 @@ from sync.services import (
     links,
     planning,
     recording,
+    segment_actions,
     telling,
 )
 from sync.services.apply import Applied
@@ -71,9 +72,11 @@ def drain(
 ) -> Run | None:  # fmt: skip
     """Carry every due outbound change out. None when another drain has the lane or the connector is stopped.
 
-    Trouble with one record never stops another. Close is read once before anything is written to it, and what the
-    first run sets out to do is counted before it does it.
+    Trouble with one record never stops another. Nothing is written before everything in Close was read once, and what
+    the first run sets out to do is counted before it does it.
     """
+    if not connector.backfilled_at:
+        return None  # what is in Close already would be made a second time
     return run_drain(
         connector, Direction.OUTBOUND, _slice, trigger=trigger, clock=clock, dry_run=dry_run,
         watch=watch, prepare=_prepare,
@@ -81,8 +84,8 @@ def drain(
 
 
 def _prepare(work: Work) -> None:
-    backfill.ensure(work)
     brake.survey(work)
+    segment_actions.know_members(work.connector, now=work.clock())
 
 
 def _slice(work: Work, changes: Sequence[Change]) -> None:
@@ -101,9 +104,18 @@ def _slice(work: Work, changes: Sequence[Change]) -> None:
     if any(decision.reason is WaitReason.NEEDS_APPROVAL for plan in plans for decision in plan.decisions):
         brake.join(work.connector, changes)
     _write_back(work, writes, begun)
+    segment_actions.note(work.connector, _records(planned.inputs), now=work.clock())
+    segment_actions.carry_out(work)
     if credentials:
         raise credentials
     return None
+
+
+def _records(inputs: OutboundInputs) -> list[OutboundRecord]:
+    """Return the records that were told, with what was told of them."""
+    families = inputs.families
+    found = [record for family in families for record in (family.lead, *family.contacts) if record]
+    return [record for record in found if (record.object_type.value, record.key) in inputs.changes]
 
 
 def _until(clock: Clock, span: timedelta) -> Callable[[], bool]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
@@ -15,10 +15,12 @@ from django.db import transaction
 from sync.close.client import CloseClient
 from sync.close.limits import Limiter
 from sync.engine.departures import policies
+from sync.engine.drift import compare, new_options
 from sync.errors import ConfigurationError, CredentialsError, SyncError
 from sync.hull.client import HullClient
 from sync.hull.firehose import Firehose
 from sync.mapping.naming import attribute_name
+from sync.mapping.paths import USER_FIELDS
 from sync.mapping.validation import Problem, check_settings, sound_rows
 from sync.models import CloseField, CloseStatus, CloseUser, Connector
 from sync.records import (
@@ -30,7 +32,7 @@ from sync.records import (
     SyncSettings,
 )
 from sync.records import CloseUser as User
-from sync.services import hull_ids, links, missing_options, replay, webhooks
+from sync.services import hull_ids, links, missing_options, replay, retelling, retyped, webhooks
 from sync.services.allowance import Allowance
 
 SCHEMA_AGE = timedelta(days=1)
@@ -148,8 +150,8 @@ def prepare(connector: Connector, remotes: Remotes, *, now: datetime, dry_run: b
         refresh_schema(connector, remotes.close, now=now)
         if connector.keeps_hull_id and not dry_run:
             _keep_hull_ids(connector, remotes.close)
-    if not dry_run and (is_stale or not connector.webhook_id):
-        webhooks.ensure(connector, remotes.close)
+    if not dry_run:
+        webhooks.look_after(connector, remotes.close, now=now)
     settings, problems = load_settings(connector)
     _store_problems(connector, problems)
     return replace(settings, close_api_key_id=remotes.close.api_key_id)
@@ -193,9 +195,12 @@ def load_settings(connector: Connector) -> tuple[SyncSettings, tuple[Problem, ..
         mark_status=connector.mark_status,
         flip_limit=connector.flip_limit,
         flip_window=timedelta(minutes=connector.flip_minutes),
+        never_identities=tuple(connector.never_identities),
+        always_identities=tuple(connector.always_identities),
     )
     rows, problems = sound_rows(settings)
-    return replace(settings, rows=rows), (
+    parked = tuple(problem.row for problem in problems if problem.row)
+    return replace(settings, rows=rows, parked=parked), (
         *problems,
         *check_settings(settings),
         *hull_ids.problems(connector, settings.schema),
@@ -205,13 +210,13 @@ def load_settings(connector: Connector) -> tuple[SyncSettings, tuple[Problem, ..
 
 def load_schema(connector: Connector) -> CloseSchema:
     """Return what Close offers, as last read."""
-    rows = list(connector.close_fields.filter(missing_since=None))
+    rows = list(connector.close_fields.all())
     leads = [row for row in rows if row.object_type == ObjectType.LEAD]
     contacts = [row for row in rows if row.object_type == ObjectType.CONTACT]
     return CloseSchema(
         statuses=tuple(status.as_status() for status in connector.close_statuses.all()),
-        lead_fields=tuple(row.as_field() for row in leads),
-        contact_fields=tuple(row.as_field() for row in contacts),
+        lead_fields=tuple(row.as_field() for row in leads if not row.missing_since),
+        contact_fields=tuple(row.as_field() for row in contacts if not row.missing_since),
         lead_names={f"custom.{row.close_id}": row.attribute for row in leads},
         contact_names={f"custom.{row.close_id}": row.attribute for row in contacts},
         users=tuple(user.as_user() for user in connector.close_users.all()),
@@ -221,14 +226,14 @@ def load_schema(connector: Connector) -> CloseSchema:
 def refresh_schema(connector: Connector, close: CloseClient, *, now: datetime) -> CloseIdentity:
     """Read statuses and custom fields from Close, and check that the key still belongs to the same organization.
 
-    Users are read where a field holds one. What had stayed out because Close did not offer it is looked at again
+    Users are read where a field that is there or is mapped holds one. What had stayed out because Close did not offer it is looked at again
     when Close offers something else now.
     """
     identity = close.me()
     _check_pin(connector, identity)
     statuses = close.lead_statuses()
     fields = {object_type: close.custom_fields(object_type) for object_type in ObjectType}
-    users = close.users() if any(_holds_users(found) for found in fields.values()) else ()
+    users = close.users() if _needs_users(connector, fields.values()) else ()
     before = load_schema(connector)
     with transaction.atomic():
         _store_statuses(connector, statuses)
@@ -246,13 +251,18 @@ def refresh_schema(connector: Connector, close: CloseClient, *, now: datetime) -
                 "updated_at",
             ]
         )
-        if _offered(load_schema(connector)) != _offered(before):
+        schema = load_schema(connector)
+        retyped.note_types(connector, schema)
+        retelling.begin(connector, compare(before, schema))
+        if _offered(schema) != _offered(before):
             replay.replay_configuration_failures(connector, now=now)
     return identity
 
 
-def _holds_users(fields: tuple[CustomField, ...]) -> bool:
-    return any(field.type == "user" for field in fields)
+def _needs_users(connector: Connector, fields: Iterable[tuple[CustomField, ...]]) -> bool:
+    held = any(field.type == "user" for found in fields for field in found)
+    named = connector.mappings.filter(close__in=USER_FIELDS).exists()
+    return held or named or connector.segment_actions.exclude(assigned_to="").exists()
 
 
 def _offered(schema: CloseSchema) -> tuple[frozenset[object], ...]:
@@ -310,6 +320,7 @@ def _store_fields(
     """Store definitions. A field keeps the attribute name it was first given; a removed one keeps its row."""
     known = {row.close_id: row for row in connector.close_fields.filter(object_type=object_type)}
     taken = {row.attribute for row in known.values()}
+    _follow_renames(connector, known, fields, taken)
     for position, found in enumerate(fields):
         row = known.get(found.close_id)
         if row is None:
@@ -321,11 +332,25 @@ def _store_fields(
                 attribute=name,
             )
             taken.add(name)
+        else:
+            row.new_options = new_options(row.choices, found.choices, row.new_options)
         row.label, row.type, row.choices = found.label, found.type, list(found.choices)
         row.multiple, row.position, row.missing_since = found.multiple, position, None
         row.save()
     gone = connector.close_fields.filter(object_type=object_type, missing_since=None)
     gone.exclude(close_id__in=[found.close_id for found in fields]).update(missing_since=now)
+
+
+def _follow_renames(
+    connector: Connector, known: dict[str, CloseField], fields: tuple[CustomField, ...], taken: set[str]
+) -> None:
+    """Give renamed fields the attribute of their new label, where the connector asks for that."""
+    for found in fields if connector.follows_renames else ():
+        row = known.get(found.close_id)
+        if row and row.label != found.label:
+            taken.discard(row.attribute)
+            row.attribute = attribute_name(found.label, found.close_id, taken)
+            taken.add(row.attribute)
 
 
 # ── Trying a connector out ───────────────────────────────────────────────────────────────────────

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from sync.errors import ConfigurationError, SyncError
 from sync.models import Connector
-from sync.services import hull_settings, setup
+from sync.services import backfill, hull_settings, setup
 
 _ORDER = ("ok", "warning", "error", "setupRequired")
 
@@ -23,7 +23,7 @@ class Status:
 
 def check(connector: Connector, *, clock: Callable[[], datetime]) -> Status:
     """Find everything that is wrong with a connector, with one real call to Close."""
-    found = [*_close_problems(connector, clock), *_settings_problems(connector)]
+    found = [*_close_problems(connector, clock), *_settings_problems(connector, clock())]
     found.sort(key=lambda problem: -_ORDER.index(problem[0]))
     return Status(found[0][0] if found else "ok", tuple(message for _, message in found))
 
@@ -54,8 +54,11 @@ def _close_problems(connector: Connector, clock: Callable[[], datetime]) -> list
     return []
 
 
-def _settings_problems(connector: Connector) -> list[tuple[str, str]]:
+def _settings_problems(connector: Connector, now: datetime) -> list[tuple[str, str]]:
     found = []
+    reading = backfill.told(connector, now=now)
+    if reading:
+        found.append(("ok", f"Close is being read: {reading.sentence}"))
     if not connector.account_segments and not connector.user_segments:
         found.append(("warning", "No segments are named, so nothing is sent from Hull to Close."))
     if not connector.enabled:

@@ -114,7 +114,7 @@ def assert_at_rest(world: World) -> None:
     ("policy", "in_close", "in_hull", "told"),
     [
         ("ignore", {}, {}, "NOT_IN_SEGMENT"),
-        ("mark", {"lead": {"status_id", "status_label"}}, {"a-acme": {"closeio/status"}}, "MARKED"),
+        ("mark", {"lead": {"status_id", "status_label"}}, {"a-acme": {"closeio/status", "closeio/status_id"}}, "MARKED"),
         ("unlink", {}, {}, "UNLINKED"),
         (
             "delete", {"lead": None, "contact": None},

@@ -172,7 +172,7 @@ def queued_for(world: World, second: Connector) -> None:
 
 def test_two_connectors_of_one_close_organization_make_one_lead(world: World) -> None:
     second = sibling(world)
-    outbound.drain(second, trigger="COMMAND", clock=world.clock)
+    inbound.pull(second, trigger="COMMAND", clock=world.clock)
     world.tell_account(**ACME)
     queued_for(world, second)
     # the second one has read Close right before the first one's lead is made
@@ -185,7 +185,7 @@ def test_two_connectors_of_one_close_organization_make_one_lead(world: World) ->
 
 def test_while_one_connector_creates_a_company_another_waits(world: World) -> None:
     second = sibling(world)
-    outbound.drain(second, trigger="COMMAND", clock=world.clock)
+    inbound.pull(second, trigger="COMMAND", clock=world.clock)
     world.pull()
     inbound.pull(second, trigger="COMMAND", clock=world.clock)
     second.refresh_from_db()

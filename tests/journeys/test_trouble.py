@@ -87,6 +87,7 @@ def test_a_refused_key_pauses_the_connector_and_loses_nothing(world: World) -> N
     world.close.fail_next("GET", "/me/", "status:401")
     world.tell_account(**ACME)
 
+    world.pull()
     world.drain()
     assert world.connector.paused_at is not None
     assert Change.objects.get(key="a-acme").state == "PENDING"
@@ -153,6 +154,7 @@ def test_two_drains_of_one_lane_never_overlap(world: World) -> None:
 def test_the_lane_of_a_killed_process_is_taken_over_at_once(
     world: World, holder: str, is_taken_over: bool
 ) -> None:
+    world.settle()
     world.tell_account(**ACME)
     until = world.clock() + timedelta(minutes=4)
     name = holder.format(host=lane.owner().partition("|")[0])
@@ -167,6 +169,7 @@ def test_the_lane_of_a_killed_process_is_taken_over_at_once(
 
 
 def test_a_stored_change_that_cannot_be_worked_on_is_given_to_a_person(world: World) -> None:
+    world.settle()
     world.tell_account(**ACME)
     Change.objects.update(key="another-than-its-payload-says", family="another-than-its-payload-says")
 

@@ -16,6 +16,7 @@ from tests.vectors.verdicts import VERDICTS, Better
 # What we send beside what the original sent; each is explained on the page of differences.
 ADDED = {
     "closeio/emails", "closeio/phones", "closeio/urls", "closeio/addresses", "closeio/created_at", "closeio/updated_at",
+    "closeio/status_id",
 }  # fmt: skip
 # Ids and times differ in every replay; `name` only fills what Hull has empty, so that telling it once is enough.
 MOVING = {"closeio/id", "closeio/updated_at", "closeio/created_at", "closeio/lead_id", "name"}

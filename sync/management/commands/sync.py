@@ -17,12 +17,13 @@ from sync import queries
 from sync.engine.plan import Result
 from sync.models import Connector, Run
 from sync.records import Direction
-from sync.services import batches, drain, hull_pull, inbound, outbound
+from sync.services import backfill, batches, drain, hull_pull, inbound, outbound
 from sync.services.drain import Watch, nobody_watches
 
 # Retries that come due within this time are waited for; later ones are left to the next run and reported. Each
 # window of Close's rate limit that got something done starts it anew.
 PATIENCE = timedelta(seconds=75)
+READ_AGAIN = timedelta(seconds=2)
 PAUSE_AFTER_TROUBLE = timedelta(seconds=5)
 
 COUNTERS = ("created", "updated", "unchanged", "skipped", "failed", "pending")
@@ -110,14 +111,16 @@ class Session:
         deadline = timezone.now() + PATIENCE
         self._round(first=True)
         while not self.dry_run and self._wait(deadline):
-            before = len(self.runs)
+            before, read_before = len(self.runs), self._read_so_far()
             self._round(first=False)
-            if self._waits_for_close() and _got_something_done(self.runs[before:]):
+            got_on = self._waits_for_close() and _got_something_done(self.runs[before:])
+            if got_on or self._read_so_far() != read_before:
                 deadline = timezone.now() + PATIENCE
         return self.runs
 
     def _round(self, *, first: bool) -> None:
-        if Direction.INBOUND in self.directions and (first or self._was_stopped()):
+        is_unread = not self.connector.backfilled_at or backfill.progress(self.connector) is not None
+        if is_unread or (Direction.INBOUND in self.directions and (first or self._was_stopped())):
             self._keep(
                 inbound.pull(
                     self.connector,
@@ -145,6 +148,11 @@ class Session:
         if run is not None:
             self.runs.append(run)
 
+    def _read_so_far(self) -> object:
+        """Return what changes while everything in Close is being read."""
+        cursor = backfill.progress(self.connector)
+        return cursor and (cursor.method, cursor.done, cursor.detail)
+
     def _was_stopped(self) -> bool:
         pulls = [run for run in self.runs if run.kind == Run.Kind.PULL]
         return bool(pulls) and pulls[-1].state == Run.State.STOPPED
@@ -159,6 +167,8 @@ class Session:
         """Wait for the next retry if it comes soon. False when there is nothing to wait for."""
         if not self.connector.is_active:
             return False
+        if backfill.progress(self.connector) is not None:
+            return self._wait_for_reading(deadline)
         due = queries.next_due(self.connector, self.directions)
         opens = self._waits_for_close() if due else None
         if due and opens:
@@ -166,6 +176,15 @@ class Session:
         elif (self.runs and self.runs[-1].state == Run.State.STOPPED) or self._was_stopped():
             due = timezone.now() + PAUSE_AFTER_TROUBLE
         if due is None or max(due, timezone.now()) > deadline:
+            return False
+        time.sleep(max(0.05, (due - timezone.now()).total_seconds()))
+        return True
+
+    def _wait_for_reading(self, deadline: Any) -> bool:
+        """Wait until Close has prepared its export, or its limit lets us read on."""
+        opens = drain.reading_opens_at(self.connector, now=timezone.now())
+        due = opens or timezone.now() + READ_AGAIN
+        if due > deadline:
             return False
         time.sleep(max(0.05, (due - timezone.now()).total_seconds()))
         return True

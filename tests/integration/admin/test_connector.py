@@ -19,7 +19,7 @@ from sync.services import setup
 from tests.integration.admin.rows import SECRETS, notices, text
 
 SignIn = Callable[[Role, SimpleNamespace], Client]
-PLACES = ("lead_outbound", "lead_inbound", "contact_outbound", "contact_inbound")
+PLACES = ("lead_outbound", "lead_inbound", "contact_outbound", "contact_inbound", "segment_actions")
 
 
 def page(connector: Connector) -> str:
@@ -34,7 +34,7 @@ def form(connector: Connector, **given: Any) -> dict[str, Any]:
         "close_api_key": "", "close_api_url": "", "account_segments": connector.account_segments, "lead_status": "",
         "identity_hull": "domain", "identity_close": "url", "pull_interval_seconds": "60", "moves_contacts": "on",
         "brake_creates": "1000", "brake_clears": "100", "brake_deletes": "10", "brake_share": "50",
-        "rate_share_left": "10", "flip_limit": "5", "flip_minutes": "60", "mark_status": "",
+        "rate_share_left": "10", "backfill_by": "auto", "flip_limit": "5", "flip_minutes": "60", "mark_status": "",
     }  # fmt: skip
     for place in PLACES:
         sent |= {f"{place}-TOTAL_FORMS": "0", f"{place}-INITIAL_FORMS": "0"}
@@ -412,3 +412,21 @@ def test_only_an_owner_deletes(sign_in: SignIn, ours: SimpleNamespace, now: date
     address = reverse("admin:sync_connector_delete", args=[ours.connector.pk])
 
     assert sign_in(Role.EDITOR, ours).post(address, {"post": "yes"}).status_code == 403
+
+
+class TestIdentities:
+    def test_domains_and_addresses_are_stored_as_they_are_compared(
+        self, admin_client: Client, ours: SimpleNamespace
+    ) -> None:
+        typed = form(ours.connector, never_identities="https://www.Supplier.com/x\nInfo@B.com")
+        admin_client.post(page(ours.connector), typed)
+
+        saved = Connector.objects.get(pk=ours.connector.pk)
+        assert saved.never_identities == ["supplier.com", "info@b.com"]
+        assert saved.version == 2
+
+    def test_what_is_neither_is_named(self, admin_client: Client, ours: SimpleNamespace) -> None:
+        typed = form(ours.connector, always_identities="acme.com\nacme")
+        shown = text(admin_client.post(page(ours.connector), typed))
+
+        assert "acme is neither a domain nor an e-mail address." in shown

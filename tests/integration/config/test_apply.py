@@ -11,7 +11,7 @@ from django.core.management.base import CommandError
 from django.core.serializers import serialize
 
 from accounts.models import Agency, Organization
-from sync.models import Connector, Mapping
+from sync.models import CloseField, Connector, Mapping
 from tests.integration.config.conftest import FILE, Config
 
 
@@ -287,3 +287,24 @@ def test_a_connector_that_hull_configures_is_warned_about(config: Config) -> Non
     Connector.objects.update(home="HULL")
     config.apply()
     assert "line 9: acme-close takes its settings from Hull's dashboard" in config.warnings
+
+
+def test_applying_a_row_whose_field_was_retyped_accepts_the_new_type(config: Config) -> None:
+    config.apply(FILE)
+    connector = the_connector()
+    CloseField.objects.create(
+        connector=connector,
+        object_type="LEAD",
+        close_id="cf_9kQ",
+        label="Industry",
+        attribute="industry",
+        type="number",
+    )
+    Mapping.objects.filter(close="custom.cf_9kQ").update(close_type="text")
+
+    (step,) = [line for line in config.apply(FILE, "--plan").splitlines() if "industry" in line]
+    assert "of type text → number" in step
+    config.apply(FILE)
+
+    assert Mapping.objects.get(close="custom.cf_9kQ").close_type == "number"
+    assert "industry" not in config.apply(FILE, "--plan")

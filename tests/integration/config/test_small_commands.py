@@ -96,7 +96,9 @@ def test_old_deliveries_are_pruned(
     with time_machine.travel(now, tick=False):
         out, _ = run("prune_history", *arguments)
     assert Delivery.objects.count() == kept
-    assert out == f"0 outcomes, 0 runs, {3 - kept} deliveries, 0 creations, 0 ledger lines deleted\n"
+    assert (
+        out == f"0 outcomes, 0 runs, {3 - kept} deliveries, 0 creations, 0 events, 0 ledger lines deleted\n"
+    )
 
 
 @pytest.mark.parametrize("days", ["0", "-1", "x", "1.5", "", "99999999"])

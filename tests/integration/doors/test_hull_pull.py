@@ -190,6 +190,7 @@ def test_hulls_own_search_brings_accounts_and_their_people(world: World) -> None
         )
     world.hull.add_user({"id": f"{99:024x}", "email": "ann@c1.com", "name": "Ann"}, f"{1:024x}")
     Connector.objects.filter(pk=world.connector.pk).update(asks_hull=True)
+    world.pull()
     world.connector.refresh_from_db()
 
     assert pull(world) == 56  # nothing was told: Hull's notifications never came

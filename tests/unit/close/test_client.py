@@ -353,9 +353,10 @@ def test_a_custom_field_is_searched_by_its_id() -> None:
     assert condition["field"] == {"type": "custom_field", "custom_field_id": "cf_1"}
 
 
-def test_a_window_of_updates() -> None:
-    condition = search.updated_between("lead", "2026-03-01", "2026-03-08")["queries"][1]["condition"]
-    assert condition["on_or_after"] == {"type": "fixed_utc", "value": "2026-03-01"}
+def test_updates_since_a_moment() -> None:
+    condition = search.updated_since("lead", "2026-03-01")["queries"][1]["condition"]
+    assert condition == {"type": "moment_range", "on_or_after": {"type": "fixed_utc", "value": "2026-03-01"}}
+    assert len(search.updated_since("lead", None)["queries"]) == 1
 
 
 # ── Webhooks and exports ─────────────────────────────────────────────────────────────────────────

@@ -12,6 +12,7 @@ from sync.close.errors import error_for, flatten_fields, rate_limit
 from sync.errors import (
     ConfigurationError,
     CredentialsError,
+    ForbiddenError,
     NotFoundError,
     RateLimitedError,
     RejectedError,
@@ -47,8 +48,8 @@ TABLE = [
     (301, ConfigurationError, ConfigurationError, ConfigurationError),
     (400, RejectedError, RejectedError, RejectedError),
     (401, CredentialsError, CredentialsError, CredentialsError),
-    (402, ConfigurationError, ConfigurationError, ConfigurationError),
-    (403, ConfigurationError, RejectedError, RejectedError),
+    (402, ForbiddenError, ForbiddenError, ForbiddenError),
+    (403, ForbiddenError, RejectedError, RejectedError),
     (404, NotFoundError, NotFoundError, NotFoundError),
     (405, RejectedError, RejectedError, RejectedError),
     (408, TransientError, TransientError, TransientError),

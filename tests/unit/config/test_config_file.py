@@ -229,6 +229,10 @@ PLACE = "agencies[0].organizations[0].connectors[0]"
             "Name an address's label and part, such as addresses.business.city; parts: address_1, address_2, city, state, zipcode, country.",
         ),
         (
+            "identity: {never: [acme]}",
+            f"line 12: {PLACE}.identity.never names acme, which is neither a domain nor an e-mail address.",
+        ),
+        (
             "identity: {hull: domian}",
             f"line 12: {PLACE}.identity.hull is domian; it must be one of domain, external_id; did you mean domain?",
         ),

@@ -42,9 +42,9 @@ def settings(*fields: str, object_type: ObjectType = LEAD, **values: Any) -> Syn
     [
         ("description", {"description": "d"}, {"closeio/description": "d"}),
         ("description", {"description": ""}, {"closeio/description": None}),
-        ("status_id", {"status_id": "stat_1"}, {"closeio/status": "Potential"}),
-        ("status_id", {"status_id": "stat_9", "status_label": "New"}, {"closeio/status": "New"}),
-        ("status_id", {"status_id": "stat_9"}, {"closeio/status": None}),
+        ("status_id", {"status_id": "stat_1"}, {"closeio/status": "Potential", "closeio/status_id": "stat_1"}),
+        ("status_id", {"status_id": "stat_9", "status_label": "New"}, {"closeio/status": "New", "closeio/status_id": "stat_9"}),
+        ("status_id", {"status_id": "stat_9"}, {"closeio/status": None, "closeio/status_id": "stat_9"}),
         ("custom.cf_1", {"custom.cf_1": ["a", "b"]}, {"closeio/industry": ["a", "b"]}),
         ("custom.cf_1", {}, {"closeio/industry": None}),
         ("custom.cf_1", {"custom.cf_1": 0}, {"closeio/industry": 0}),
@@ -151,6 +151,9 @@ def test_a_record_of_ours_waits_while_its_creation_is_written_down() -> None:
     [
         (None, "http://www.Acme.com/x", {"domain": "acme.com"}),
         (None, "not a url", {}),
+        (None, "https://facebook.com/acme", {}),
+        (None, "gmail.com", {}),
+        ("a1", "gmail.com", {"id": "a1"}),
         ("a1", "acme.com", {"id": "a1"}),
         ("domain:acme.com", "other.com", {"domain": "acme.com"}),
         ("external_id:x", "other.com", {"external_id": "x"}),
@@ -168,13 +171,18 @@ def test_how_hull_finds_an_account(hull_id: str | None, url: str, claims: dict[s
         (["A@x.com", "b@x.com"], set(), {"email": "a@x.com"}),
         (["bad", "b@x.com"], set(), {"email": "b@x.com"}),
         (["a@x.com"], {"a@x.com"}, {}),
+        (["info@x.com"], set(), {}),
+        (["Info@x.com", "b@x.com"], set(), {"email": "b@x.com"}),
+        (["jane@gmail.com"], set(), {"email": "jane@gmail.com"}),
         ([], set(), {}),
     ],
 )
 def test_how_hull_finds_a_user(emails: list[str], shared: set[str], claims: dict[str, str]) -> None:
     contact = KnownRecord("cont_1", {"emails": [{"email": one} for one in emails]})
 
-    assert user_claims(contact, frozenset(shared)).as_dict() == claims | {"anonymous_id": "closeio:cont_1"}
+    assert user_claims(contact, SyncSettings(), frozenset(shared)).as_dict() == claims | {
+        "anonymous_id": "closeio:cont_1"
+    }
 
 
 # ── Trying again ─────────────────────────────────────────────────────────────────────────────────
@@ -214,7 +222,7 @@ def test_a_post_without_an_answer_settles_after_a_minute() -> None:
 
 
 def test_the_log_is_read_five_minutes_back_and_lost_after_a_month() -> None:
-    assert cursor.read_from(AT) == AT - timedelta(minutes=5)
+    assert cursor.read_from(AT, swept_at=None, now=AT) == (AT - timedelta(minutes=5), True)
     assert cursor.is_lost(None, AT)
     assert not cursor.is_lost(AT, AT + timedelta(days=28))
     assert cursor.is_lost(AT, AT + timedelta(days=30))
