@@ -129,6 +129,18 @@ def outlook(connector: Connector) -> Outlook:
         connector=connector, direction=Direction.OUTBOUND, state=Change.State.PENDING
     )
     waiting = pending.count()
+    window, share = _limit_of(connector)
+    seconds = finish_in(waiting * calls_per_change(connector), window, share)
+    return Outlook(waiting, seconds, per_second(window, share))
+
+
+def seconds_for(connector: Connector, calls: int) -> float | None:
+    """Return how long some requests for leads and contacts take at Close's limit; None while it is not known."""
+    return finish_in(calls, *_limit_of(connector))
+
+
+def _limit_of(connector: Connector) -> tuple[Window, int]:
+    """Return the window for leads and contacts of a connector's Close organization, and the share left to others."""
     organization = connector.close_organization_id
     row = (
         Budget.objects.filter(close_organization_id=organization, group=_RECORDS).first()
@@ -137,9 +149,7 @@ def outlook(connector: Connector) -> Outlook:
     )
     window = Window(row.limit, row.remaining, row.ends_at, row.length) if row else Window()
     same = Connector.objects.filter(close_organization_id=organization)
-    share = same.aggregate(share=Max("rate_share_left"))["share"] or 0
-    seconds = finish_in(waiting * calls_per_change(connector), window, share)
-    return Outlook(waiting, seconds, per_second(window, share))
+    return window, same.aggregate(share=Max("rate_share_left"))["share"] or 0
 
 
 def outcomes_by_hour(

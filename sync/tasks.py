@@ -20,6 +20,7 @@ from sync import queries
 from sync.models import Connector, Run
 from sync.records import Direction
 from sync.services import (
+    affected,
     backfill,
     batches,
     deliveries,
@@ -145,6 +146,19 @@ def remove_webhook(*, connector_id: int, **kwargs: Any) -> None:
 def remove_leftover_webhook(*, webhook_id: str, api_url: str, key: str, **kwargs: Any) -> None:
     """Have Close deliver nothing more to a connector that was deleted."""
     webhook_removal.remove_leftover(webhook_removal.Leftover(webhook_id, api_url, key))
+
+
+@shared_task
+def look_through(*, connector_id: int, **kwargs: Any) -> None:
+    """Count the records that an edit of the settings affects, or queue them when a person said so, a piece at a time."""
+    connector = queries.find_connector(connector_id)
+    if connector is None:
+        return
+    if affected.look_on(connector, now=timezone.now()):
+        dispatch(look_through, connector_id=connector_id)
+    else:
+        nudge(connector_id, Direction.INBOUND)
+        nudge(connector_id, Direction.OUTBOUND)
 
 
 @shared_task

@@ -13,6 +13,7 @@ from sync.admin import (
     run,
     schedule,
     schema,
+    version,
 )
 
 __all__ = [
@@ -28,4 +29,5 @@ __all__ = [
     "run",
     "schedule",
     "schema",
+    "version",
 ]

@@ -14,6 +14,7 @@ from unfold.paginator import InfinitePaginator
 
 from accounts.access import organizations_visible_to
 from accounts.admin.scoped import ReadOnlyMixin, ScopedAdmin, principal_of
+from accounts.models import User
 from sync.admin import cells
 from sync.admin.words import DIRECTIONS, OBJECTS
 from sync.models import Connector
@@ -56,6 +57,13 @@ def visible_connectors(request: HttpRequest) -> QuerySet[Connector]:
     return Connector.objects.filter(
         organization__in=organizations_visible_to(principal_of(request)).values("pk")
     )
+
+
+def author_of(request: HttpRequest) -> User:
+    """Return who makes a change."""
+    user = request.user
+    assert isinstance(user, User)
+    return user
 
 
 def redirect(request: HttpRequest, address: str) -> HttpResponse:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from django.contrib import admin, messages
+from django.db import transaction
 from django.db.models import Field, QuerySet, URLField
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
@@ -15,17 +17,21 @@ from unfold.decorators import display
 
 from accounts.admin.scoped import ScopedAdmin
 from accounts.permissions import Permission
-from sync import queries
+from sync import queries, tasks
 from sync.admin import cells, connector_panel, health
+from sync.admin.base import author_of
 from sync.admin.connector_actions import ConnectorActions
 from sync.admin.connector_filters import AgencyFilter, HealthFilter, OrganizationFilter
-from sync.admin.connector_form import ConnectorForm
+from sync.admin.connector_form import VERSION_NOTE, ConnectorForm
+from sync.admin.connector_live import LiveActions
 from sync.admin.fields import SecretField
 from sync.admin.hull_settings import HullSettingsActions
 from sync.admin.mapping import INLINES
+from sync.admin.preview import PreviewActions
 from sync.admin.sandbox import SandboxActions
 from sync.admin.segment_actions import SegmentActions
 from sync.models import Connector, Cursor, EncryptedField
+from sync.services import affected, versions
 from sync.services.configuration import configuration_changed
 
 # Fieldsets in tabs leave no room around their description.
@@ -36,7 +42,9 @@ _NAMES = frozenset({"name", "slug"})
 
 
 @admin.register(Connector)
-class ConnectorAdmin(SandboxActions, HullSettingsActions, ConnectorActions, ScopedAdmin):
+class ConnectorAdmin(
+    LiveActions, PreviewActions, SandboxActions, HullSettingsActions, ConnectorActions, ScopedAdmin
+):
     """The worst first. Credentials, and where they are sent to, are for those who may manage them."""
 
     form = ConnectorForm
@@ -76,6 +84,7 @@ class ConnectorAdmin(SandboxActions, HullSettingsActions, ConnectorActions, Scop
         "version",
     )
     change_form_outer_before_template = "sync/admin/connector_panel.html"
+    change_form_after_template = "sync/admin/connector_save.html"
     change_form_outer_after_template = "sync/admin/connector_chart.html"
     warn_unsaved_form = True
     fieldsets = (
@@ -254,7 +263,10 @@ class ConnectorAdmin(SandboxActions, HullSettingsActions, ConnectorActions, Scop
         connector = self.get_object(request, object_id)
         context = extra_context or {}
         if connector is not None:
-            context["panel"] = connector_panel.build(connector, now=timezone.now())
+            context["panel"] = connector_panel.build(
+                connector, now=timezone.now(), may_run=self.has_run_permission(request, connector)
+            )
+            context["connector_name"] = connector.name
         return super().change_view(request, object_id, form_url, context)
 
     # ── Saving ───────────────────────────────────────────────────────────────────────────────────
@@ -263,20 +275,30 @@ class ConnectorAdmin(SandboxActions, HullSettingsActions, ConnectorActions, Scop
         """Save what was changed and nothing else: a worker may be writing to the same row."""
         if not change:
             super().save_model(request, obj, form, change)
-        elif form.changed_data:
-            obj.save(update_fields=[*form.changed_data, "updated_at"])
+            return
+        self.note_before(request, obj)
+        columns = [name for name in form.changed_data if name != VERSION_NOTE]
+        if columns:
+            obj.save(update_fields=[*columns, "updated_at"])
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         """Save the mapping, then carry out what follows from all changes together."""
         super().save_related(request, form, formsets, change)
         connector = form.instance
+        now, by = timezone.now(), author_of(request)
+        said = form.cleaned_data.get(VERSION_NOTE) or ""
         if not change:
+            versions.note(connector, {"created"}, by=by, said=said, now=now)
             messages.info(request, "Next: test the connection, then map fields in the tabs above.")
             return
-        changed = set(form.changed_data) - _NAMES
+        changed = set(form.changed_data) - _NAMES - {VERSION_NOTE}
         if any(formset.has_changed() for formset in formsets):
             changed.add("mappings")
-        configuration_changed(connector, changed, now=timezone.now())
+        found = self.try_out(request, connector)
+        configuration_changed(connector, changed, by=by, note=said, now=now)
+        if changed and found.differing:
+            affected.begin(connector, now=now)
+            transaction.on_commit(partial(tasks.dispatch, tasks.look_through, connector_id=connector.pk))
         for problem in connector_panel.find_problems(connector) if changed else []:
             messages.warning(request, problem)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
-from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget
+from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminTextInputWidget
 
 from sync.admin.departures import DeparturesField, marks_leads
 from sync.admin.fields import IdentitiesField, ListField, SecretField, chosen, segment_choices
@@ -16,11 +16,17 @@ HULL_EVENTS = (
     ("status_change", "Lead status changes"), ("opportunity", "Opportunities: made, moved, won, lost"), ("note", "Notes"),
     ("call", "Calls"), ("email", "E-mails, their subjects only"), ("custom_activity", "Custom activities"),
 )  # fmt: skip
+VERSION_NOTE = "version_note"
 SECRETS = ("hull_secret", "close_api_key")
 
 
 class ConnectorForm(forms.ModelForm):
     """Choices by name where Close and Hull were read; what is stored stays visible even when they do not know it."""
+
+    version_note = forms.CharField(
+        required=False, max_length=500, label="Note on this change", widget=UnfoldAdminTextInputWidget,
+        help_text="What you changed and why, for your colleagues. It stands beside the version.",
+    )  # fmt: skip
 
     class Meta:
         model = Connector

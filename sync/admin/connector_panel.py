@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.urls import reverse
 from django.utils.safestring import SafeString
 
 from sync import queries
@@ -13,9 +14,9 @@ from sync.admin import cells, health
 from sync.admin.base import change_page
 from sync.admin.charts import Chart, outcomes_chart
 from sync.admin.words import DIRECTIONS
-from sync.models import Connector, Lane
+from sync.models import Connector, Lane, Resync
 from sync.records import Direction
-from sync.services import backfill, sandboxes, setup
+from sync.services import affected, backfill, sandboxes, setup
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,9 @@ class Panel:
     cards: list[Card]
     chart: Chart
     chart_link: str
+    live_address: str
     reading: Reading | None = None
+    resync: ResyncCard | None = None
     sandbox: Sandbox | None = None
 
 
@@ -57,6 +60,19 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
+class ResyncCard:
+    """How many records the newest settings affect, and the two answers to it."""
+
+    title: str
+    sentence: str
+    percent: int | None
+    count: str
+    can_start: bool
+    start: str
+    leave: str
+
+
+@dataclass(frozen=True, slots=True)
 class Sandbox:
     """Where the simulated remotes are, and whether they answer."""
 
@@ -65,7 +81,7 @@ class Sandbox:
     is_running: bool
 
 
-def build(connector: Connector, *, now: datetime) -> Panel:
+def build(connector: Connector, *, now: datetime, may_run: bool) -> Panel:
     """Look a connector up that was loaded with `queries.with_health`."""
     hours = queries.outcomes_by_hour(Connector.objects.filter(pk=connector.pk), now=now)
     lanes = {lane.direction: lane for lane in connector.lanes.all()}
@@ -76,7 +92,9 @@ def build(connector: Connector, *, now: datetime) -> Panel:
         cards=[*cards, _links_card(connector, now)],
         chart=outcomes_chart(hours, now=now),
         chart_link=cells.changelist("outcome", connector__id__exact=connector.pk),
+        live_address=reverse("admin:sync_connector_live", args=[connector.pk]),
         reading=_reading(connector, now),
+        resync=_resync(connector, may_run),
         sandbox=_sandbox(connector) if connector.is_sandbox else None,
     )
 
@@ -98,6 +116,43 @@ def _reading(connector: Connector, now: datetime) -> Reading | None:
         else "Close is being read first; nothing is written to it before."
     )
     return Reading(title, told.sentence, told.percent)
+
+
+def _resync(connector: Connector, may_run: bool) -> ResyncCard | None:
+    """Say what the last edit affects, until somebody answered."""
+    row = Resync.objects.filter(connector=connector, version=connector.version).first()
+    if row is None or row.state in (Resync.State.QUEUED, Resync.State.DISMISSED):
+        return None
+    if row.state == Resync.State.COUNTED and not row.affected:
+        return None
+    count, version = f"{row.affected:,}", f"version {row.version}"
+    percent = min(100 * row.looked_at // row.total, 100) if row.total else 0
+    title, sentence = f"{count} records differ by {version} of the settings.", _effort(row)
+    if row.is_under_way:
+        doing = "counted" if row.state == Resync.State.COUNTING else "queued"
+        title = f"The records that {version} of the settings affects are being {doing}."
+        sentence = f"{row.looked_at:,} of {row.total:,} looked at, {count} affected."
+    is_counted = row.state == Resync.State.COUNTED
+    start, leave = (
+        reverse(f"admin:sync_connector_{name}", args=[connector.pk])
+        for name in ("resync_affected", "leave_affected")
+    )
+    return ResyncCard(
+        title, sentence, None if is_counted else percent, count, is_counted and may_run, start, leave
+    )
+
+
+def _effort(row: Resync) -> str:
+    found = affected.estimate(row)
+    ways = [
+        f"{row.outbound:,} in Close" if row.outbound else "",
+        f"{row.inbound:,} in Hull" if row.inbound else "",
+    ]
+    lasts = f", {cells.span(timedelta(seconds=found.seconds))}" if found.seconds is not None else ""
+    takes = f" About {found.calls:,} requests to Close{lasts}." if found.calls else ""
+    return (
+        f"{' and '.join(filter(None, ways))}.{takes} They follow when something else of them changes, or now."
+    )
 
 
 def _sandbox(connector: Connector) -> Sandbox:

@@ -11,7 +11,7 @@ from django.utils import timezone
 from unfold.decorators import action
 
 from accounts.permissions import Permission
-from sync.admin.base import change_page, redirect
+from sync.admin.base import author_of, change_page, redirect
 from sync.errors import SyncError
 from sync.models import Connector
 from sync.services import hull_settings
@@ -53,11 +53,11 @@ class HullSettingsActions:
         now = timezone.now()
         try:
             if move == TAKE_OVER:
-                problems = hull_settings.take_over(connector, settings, now=now)
+                problems = hull_settings.take_over(connector, settings, by=author_of(request), now=now)
                 messages.success(request, "Hull's settings are in force now.")
             elif move in (TO_HULL, TO_HERE):
                 home = Connector.Home.HULL if move == TO_HULL else Connector.Home.HERE
-                problems = hull_settings.move_home(connector, home, now=now)
+                problems = hull_settings.move_home(connector, home, by=author_of(request), now=now)
                 place = "in Hull's dashboard" if move == TO_HULL else "here"
                 messages.success(request, f"The settings are kept {place} from now on.")
             else:

@@ -32,6 +32,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
         {
             "title": "Advanced", "separator": True, "collapsible": True,
             "items": [
+                _item(request, "Versions", "history_edu", "sync", "configurationversion"),
                 _item(request, "Deliveries", "move_to_inbox", "sync", "delivery"),
                 _item(request, "Batches from Hull", "library_add", "sync", "batch"),
                 _item(request, "Reading positions", "bookmark", "sync", "cursor"),

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sync.engine.plan import DoneReason, FailureMode, Reason, Result, SkipReason, WaitReason
+from sync.engine.preview import Effect
 from sync.models import Change, Run
 from sync.queries import Health
 
@@ -197,6 +198,17 @@ HEALTH: Mapping[str, Words] = {
     Health.RUNNING.value: Words("Running", ""),
     Health.OFF.value: Words("Switched off", "Nothing is read or sent.", "Switch it on to start."),
 }  # fmt: skip
+
+# What an edit of the settings would do to a record, the gravest first.
+EDITS: Mapping[Effect, str] = {
+    Effect.DELETED: "Deleted",
+    Effect.CLEARED: "With an emptied field",
+    Effect.CREATED: "Created",
+    Effect.CHANGED: "Changed",
+    Effect.HELD: "Held or failed",
+    Effect.SKIPPED: "Skipped",
+    Effect.UNCHANGED: "Unchanged",
+}
 
 # Colours of badges, by the theme's names; those that are not listed stay grey.
 VARIANTS: Mapping[str, str] = {

@@ -14,8 +14,10 @@ from sync.models.lane import Lane
 from sync.models.link import Link, MatchKey
 from sync.models.mapping import Mapping
 from sync.models.outcome import Outcome
+from sync.models.resync import Resync
 from sync.models.run import Run
 from sync.models.schema import CloseField, CloseStatus, CloseUser, HullAttribute, HullSegment
+from sync.models.version import ConfigurationVersion
 
 __all__ = [
     "Approval",
@@ -27,6 +29,7 @@ __all__ = [
     "CloseField",
     "CloseStatus",
     "CloseUser",
+    "ConfigurationVersion",
     "Connector",
     "Cursor",
     "Delivery",
@@ -41,6 +44,7 @@ __all__ = [
     "MatchKey",
     "Opportunity",
     "Outcome",
+    "Resync",
     "Run",
     "Secret",
     "SegmentAction",

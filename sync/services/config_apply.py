@@ -10,7 +10,7 @@ from django.db import IntegrityError, transaction
 
 from accounts.models import Agency, Organization
 from sync.models import Connector
-from sync.services.config_connectors import ConnectorPair
+from sync.services.config_connectors import FILE, ConnectorPair
 from sync.services.config_file import ConfigFile, GivenAgency, GivenConnector, GivenOrganization
 from sync.services.config_steps import Step, differing, field_steps
 from sync.services.config_yaml import ConfigFileError, Mistake
@@ -90,7 +90,7 @@ class _OrganizationPair:
             connector.write(domain, now)
         named = [connector.given.slug for connector in self.connectors]
         for other in self.row.connectors.exclude(slug__in=named) if domain else ():
-            configuration_changed(other, domain, now=now)
+            configuration_changed(other, domain, by=FILE, now=now)
 
 
 def _record_steps(

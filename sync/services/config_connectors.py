@@ -9,7 +9,7 @@ from typing import Any
 
 from sync.models import Connector, Mapping
 from sync.records import MappingRow
-from sync.services import retyped, setup
+from sync.services import retyped, setup, versions
 from sync.services.config_file import GivenConnector
 from sync.services.config_secrets import placeholder
 from sync.services.config_settings import same_departures
@@ -26,6 +26,10 @@ from sync.services.config_steps import (
     write_rows,
 )
 from sync.services.configuration import configuration_changed
+from sync.services.versions import Author
+
+# Who made a version that an apply made.
+FILE = "The configuration file"
 
 # Names in a set of changes that are no columns of the connector.
 _ELSEWHERE = ("mappings", "hull_domain")
@@ -69,7 +73,7 @@ class ConnectorPair:
             if row.place in self.given.rows and _is_named(row, self.given.rows[row.place])
         ]
 
-    def write(self, also_changed: set[str], now: datetime) -> None:
+    def write(self, also_changed: set[str], now: datetime, by: Author = FILE) -> None:
         """Save what differs, and carry out what follows from it."""
         changed = {
             "mappings" if step.kind == "mapping" else step.field for step in self.steps()
@@ -87,8 +91,10 @@ class ConnectorPair:
             write_rows(self.row, place, self.given.rows[place])
         if accepted:
             retyped.accept(self.row, setup.load_schema(self.row), accepted, now=now)
-        if not is_new:
-            configuration_changed(self.row, changed, now=now, keep_references=True)
+        if is_new:
+            versions.note(self.row, {"created"}, by=by, now=now)
+        else:
+            configuration_changed(self.row, changed, by=by, now=now, keep_references=True)
 
     def _values(self) -> dict[str, Any]:
         """Return everything but the secrets themselves. A reference that an export writes anyway is not kept."""

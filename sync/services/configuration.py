@@ -12,9 +12,9 @@ from django.db import transaction
 from django.db.models import F
 
 from sync.mapping.private_settings import Imported, from_private_settings
-from sync.models import Connector
+from sync.models import ConfigurationVersion, Connector
 from sync.records import Direction, MappingRow, ObjectType
-from sync.services import links, replay, retyped, setup
+from sync.services import links, replay, retyped, setup, versions
 from sync.services.config_steps import (
     SECRETS,
     Place,
@@ -26,9 +26,13 @@ from sync.services.config_steps import (
     with_own_options,
     write_rows,
 )
+from sync.services.versions import Author
 
 # A pause by a person has no reason, or one that begins like this; only configuration errors are lifted by a change.
 PAUSED_BY_A_PERSON = "Paused by"
+
+# Who made a version that nobody here made.
+HULL = "Hull's dashboard"
 
 _ASKS_CLOSE_ANEW = frozenset({"close_api_key", "close_api_url", "keeps_hull_id"})
 _READS_MORE = frozenset({"reads_opportunities", "hull_events"})
@@ -50,12 +54,13 @@ class ImportPreview:
 
 @transaction.atomic
 def configuration_changed(
-    connector: Connector, changed: Collection[str], *, now: datetime, keep_references: bool = False
-) -> None:
+    connector: Connector, changed: Collection[str], *, now: datetime, by: Author = "", note: str = "",
+    keep_references: bool = False,
+) -> None:  # fmt: skip
     """Carry out what follows from a change that was saved already. Call it once per change; without one it does nothing.
 
     `changed` holds names of Connector's fields, `mappings` for its rows and `hull_domain` for its organization's.
-    The version goes up by one; what Close offers is read again; the match index follows the identifier; what had
+    The version goes up by one and is written down, with who made it and why; what Close offers is read again; the match index follows the identifier; what had
     failed for configuration reasons is tried again; and a pause that a configuration error caused is lifted. A
     secret that was entered by hand is not the one of a reference any more, so that reference is forgotten unless
     `keep_references`.
@@ -65,6 +70,7 @@ def configuration_changed(
         return
     Connector.objects.filter(pk=connector.pk).update(version=F("version") + 1)
     connector.refresh_from_db(fields=["version"])
+    versions.note(connector, names, by=by, said=note, now=now)
     if not keep_references:
         _forget_references(connector, names)
     if names & _ASKS_CLOSE_ANEW:
@@ -80,6 +86,15 @@ def configuration_changed(
     replay.replay_configuration_failures(connector, now=now)
     if names & _MAY_HEAL and is_paused_by_an_error(connector):
         connector.resume()
+
+
+@transaction.atomic
+def restore(version: ConfigurationVersion, *, by: Author, now: datetime) -> bool:
+    """Put an earlier version back in force, as a new one. False when nothing differs from it."""
+    connector = version.connector
+    changed = versions.put_back(version)
+    configuration_changed(connector, changed, by=by, note=f"Version {version.number} put back.", now=now)
+    return bool(changed)
 
 
 def is_paused_by_an_error(connector: Connector) -> bool:
@@ -100,7 +115,9 @@ def _forget_references(connector: Connector, names: frozenset[str]) -> None:
 
 
 @transaction.atomic
-def import_private_settings(connector: Connector, settings: Mapping[str, Any], *, now: datetime) -> Imported:
+def import_private_settings(
+    connector: Connector, settings: Mapping[str, Any], *, now: datetime, by: Author = HULL
+) -> Imported:
     """Take a connector's settings over from Hull's `private_settings`; all rows are replaced by those in there.
 
     Settings that are here already change nothing. The Close key stays when the settings do not speak of it. Where
@@ -110,7 +127,7 @@ def import_private_settings(connector: Connector, settings: Mapping[str, Any], *
     changed = _take_fields(connector, imported)
     if _take_rows(connector, imported):
         changed.add("mappings")
-    configuration_changed(connector, changed, now=now)
+    configuration_changed(connector, changed, by=by, now=now)
     return imported
 
 

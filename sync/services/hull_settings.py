@@ -25,6 +25,7 @@ from sync.services.configuration import (
     import_private_settings,
     preview_import,
 )
+from sync.services.versions import Author
 
 # What is never kept in the clear: the key stays in its encrypted field.
 _SECRETS = ("api_key",)
@@ -107,13 +108,15 @@ def ask_hull(connector: Connector) -> dict[str, Any]:
 
 
 @transaction.atomic
-def take_over(connector: Connector, settings: Mapping[str, Any], *, now: datetime) -> tuple[str, ...]:
+def take_over(
+    connector: Connector, settings: Mapping[str, Any], *, by: Author, now: datetime
+) -> tuple[str, ...]:
     """Take settings over once, wherever home is. Returns what in them could not be used."""
     _remember(connector, settings, _digest(settings), connector.hull_settings_stamp, now)
-    return import_private_settings(connector, settings, now=now).problems
+    return import_private_settings(connector, settings, by=by, now=now).problems
 
 
-def move_home(connector: Connector, home: str, *, now: datetime) -> tuple[str, ...]:
+def move_home(connector: Connector, home: str, *, by: Author, now: datetime) -> tuple[str, ...]:
     """Change where the settings live. Returns what could not be taken along. Raises SyncError when Hull is not reached.
 
     Towards Hull our present settings are written there first, so that moving changes nothing by itself; towards
@@ -128,7 +131,7 @@ def move_home(connector: Connector, home: str, *, now: datetime) -> tuple[str, .
     with transaction.atomic():
         connector.home = home
         connector.save(update_fields=["home", "updated_at"])
-        configuration_changed(connector, ["home"], now=now)
+        configuration_changed(connector, ["home"], by=by, now=now)
     return problems
 
 

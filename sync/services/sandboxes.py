@@ -152,7 +152,7 @@ def _save(connector: Connector, now: datetime) -> None:
     urls = {name: getattr(connector, name) for name in ("close_api_url", "hull_api_url", "hull_firehose_url")}
     with transaction.atomic():
         given = replace(given, values={**given.values, **urls}, secrets=secrets)
-        ConnectorPair(given, connector).write(set(), now)
+        ConnectorPair(given, connector).write(set(), now, by="The sandbox's example")
     connector.refresh_from_db()  # the secrets, as they are stored
 
 

@@ -31,6 +31,7 @@ from sync.models import (
     Outcome,
     Run,
 )
+from sync.services import versions
 
 SECRETS = {"hull_secret": "hull-secret-of-tests-1a2b", "close_api_key": "api_key-of-tests-9z8y"}
 
@@ -95,6 +96,9 @@ def everything(name: str, now: datetime) -> SimpleNamespace:
     )  # fmt: skip
     rows.mapping = Mapping.objects.create(
         connector=connector, object_type="LEAD", direction="OUTBOUND", hull="industry", close="custom.cf_1"
+    )
+    rows.configurationversion = versions.note(
+        connector, {"created"}, by=f"{name} ann", said="First.", now=now
     )
     rows.link, rows.candidate = (link(connector, number, now) for number in (1, 2))
     rows.change = failed_change(connector, 1, now)

@@ -131,7 +131,7 @@ def test_the_other_settings_are_saved_and_make_a_new_version(
     told: list[set[str]] = []
     monkeypatch.setattr(
         "sync.admin.connector.configuration_changed",
-        lambda connector, changed, now: told.append(set(changed)),
+        lambda connector, changed, **rest: told.append(set(changed)),
     )
     given = {
         key: value
