@@ -43,7 +43,7 @@ RULES_OF_BUSINESS = (
     "sync.engine.segments sync.engine.identity sync.engine.echo sync.engine.conflict sync.engine.outbound "
     "sync.engine.inbound sync.engine.cursor sync.engine.retry sync.engine.budget"
 )
-EDGE = f"{VALUES} sync.mapping sync.engine.plan sync.engine.preview sync.models sync.services sync.queries sync.tasks sync.close sync.hull accounts"
+EDGE = f"{VALUES} sync.mapping sync.engine.plan sync.engine.preview sync.engine.explaining sync.models sync.services sync.queries sync.tasks sync.close sync.hull accounts"
 REMOTE = f"requests {CLIENTS} {RULES_OF_BUSINESS}"
 
 RULES = [

@@ -14,6 +14,8 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from sync.admin.words import RESULTS, VARIANTS, reason_words
+from sync.models import Connector
+from sync.services import sandboxes
 
 CLOSE_APP = "https://app.close.com"
 NOTHING = "–"
@@ -93,15 +95,20 @@ def reason_cell(model: str, reason: str) -> SafeString:
 
 
 def close_link(
-    object_type: str, close_id: str, lead_id: str = "", text: str = "In Close"
+    object_type: str, close_id: str, lead_id: str = "", text: str = "In Close", *, of: Connector
 ) -> SafeString | str:
-    """Link to a record in Close. A contact has no page of its own there: its lead's is meant."""
+    """Link to a record in Close. A contact has no page of its own there: its lead's is meant; in a sandbox the one page."""
     target = close_id if object_type == "LEAD" else lead_id
+    if of.is_sandbox:
+        return external(sandboxes.root_of(of.close_api_url), text) if target else ""
     return external(f"{CLOSE_APP}/lead/{target}/", text) if target.startswith("lead_") else ""
 
 
-def hull_link(host: str, text: str = "Hull") -> SafeString:
-    return external(f"https://{host}", text)
+def hull_link(connector: Connector, text: str = "Hull") -> SafeString:
+    """Link to a connector's Hull; how its dashboard addresses a single record is not told anywhere."""
+    if connector.is_sandbox:
+        return external(sandboxes.root_of(connector.hull_api_url), text)
+    return external(f"https://{connector.hull_organization}", text)
 
 
 def age(moment: datetime | None, now: datetime | None = None) -> str:

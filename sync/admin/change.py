@@ -24,7 +24,13 @@ from sync.models import Change, Link, Run
 from sync.records import Direction
 from sync.services import replay
 
-_FIRST = [Change.State.FAILED, Change.State.HELD, Change.State.PENDING, Change.State.WAITING]
+_FIRST = [
+    Change.State.FAILED,
+    Change.State.HELD,
+    Change.State.PENDING,
+    Change.State.WAITING,
+    Change.State.PAUSED,
+]
 
 
 class QueueFilter(DropdownFilter):
@@ -105,7 +111,9 @@ class ChangeAdmin(ReadOnlyMixin, ConnectorScopedAdmin):  # type: ignore[misc]  #
         history = cells.same_record("outcome", change.connector_id, change.key)
         close_id = change.key if change.direction == Direction.INBOUND else ""
         name = cells.link(history, change.label or change.key, "All outcomes of this record")
-        return cells.wide(cells.stacked(name, cells.close_link(change.object_type, close_id)), 9)
+        return cells.wide(
+            cells.stacked(name, cells.close_link(change.object_type, close_id, of=change.connector)), 9
+        )
 
     @display(description="Next try", ordering="not_before")
     def next_try(self, change: Change) -> str:
@@ -253,7 +261,9 @@ def _candidate(close_id: str, link: Link | None) -> dict[str, Any]:
     return {
         "close_id": close_id,
         "label": link.label or close_id,
-        "deep_link": cells.close_link(link.object_type, close_id, link.parent_close_id, "open in Close"),
+        "deep_link": cells.close_link(
+            link.object_type, close_id, link.parent_close_id, "open in Close", of=link.connector
+        ),
         "details": _details(link.close),
         "why_not": why_not,
     }

@@ -239,13 +239,10 @@ def _paused(count: int, filters: dict[str, Any]) -> SafeString | str:
 
 def _places(connector: Connector) -> list[SafeString]:
     if connector.is_sandbox:
-        roots = [sandboxes.root_of(url) for url in (connector.close_api_url, connector.hull_api_url)]
-        return [
-            cells.external(root, name)
-            for root, name in zip(roots, ("simulated Close", "simulated Hull"), strict=True)
-        ]
+        close = cells.external(sandboxes.root_of(connector.close_api_url), "simulated Close")
+        return [close, cells.hull_link(connector, "simulated Hull")]
     close_name = connector.close_organization_name or "Close"
     return [
         cells.external(f"{cells.CLOSE_APP}/", close_name),
-        cells.hull_link(connector.hull_organization),
+        cells.hull_link(connector, connector.hull_organization),
     ]

@@ -17,6 +17,7 @@ from accounts.permissions import Permission
 from sync import tasks
 from sync.admin import cells, story
 from sync.admin.base import ConnectorFilter, HistoryAdmin, change_page, redirect
+from sync.admin.explain import ExplainPages
 from sync.admin.words import OBJECTS
 from sync.models import CloseField, Link, Run
 from sync.records import Direction, ObjectType
@@ -44,7 +45,7 @@ class PairFilter(DropdownFilter):
 
 
 @admin.register(Link)
-class LinkAdmin(HistoryAdmin):
+class LinkAdmin(ExplainPages, HistoryAdmin):  # type: ignore[misc]  # None where a permission may be None
     """Both sides of a pair; the page shows them next to each other."""
 
     list_display = (
@@ -127,7 +128,9 @@ class LinkAdmin(HistoryAdmin):
 
     @display(description="In Close", ordering="close_id")
     def in_close(self, link: Link) -> SafeString:
-        deep = cells.close_link(link.object_type, link.close_id, link.parent_close_id, "open")
+        deep = cells.close_link(
+            link.object_type, link.close_id, link.parent_close_id, "open", of=link.connector
+        )
         return cells.stacked(link.close_id, deep)
 
     @display(description="Hull last told", ordering="sent_at")

@@ -35,6 +35,17 @@ _WORDS: dict[str, tuple[str, Any]] = {
 _OUTBOUND = ("hull", "close", "mode", "on_null", "conflict", "transform", "position")
 
 
+def rule_words(row: MappingRow) -> str:
+    """Say a row's rule as one reads it."""
+    if row.direction is Direction.INBOUND:
+        return "always"
+    said = [
+        f"written {_MODES[row.mode]}", f"null in Hull {_NULLS[row.on_null]}",
+        f"both changed: {_CONFLICTS[row.conflict]}", f"converted: {row.transform}" if row.transform else "",
+    ]  # fmt: skip
+    return "; ".join(filter(None, said))
+
+
 class _KeptChoice(forms.ChoiceField):
     """A choice that stays as it is when it is not sent at all."""
 

@@ -67,15 +67,27 @@ def _daily(request: HttpRequest) -> list[Item | None]:
         )
         if count := queries.count_stuck(visible_connectors(request)):
             attention["badge"] = f"{count:,}"
+    links = _item(request, "Links", "link", "sync", "link")
+    if links and request.path == reverse("admin:sync_link_explain"):
+        links["active"] = False
     return [
         _item(request, "Connectors", "sync_alt", "sync", "connector"),
+        _find_a_record(request),
         attention,
         _approvals(request),
         queue,
         _item(request, "Outcomes", "history", "sync", "outcome"),
         _item(request, "Runs", "play_circle", "sync", "run"),
-        _item(request, "Links", "link", "sync", "link"),
+        links,
     ]
+
+
+def _find_a_record(request: HttpRequest) -> Item | None:
+    item, address = (
+        _item(request, "Find a record", "search", "sync", "link"),
+        reverse("admin:sync_link_explain"),
+    )
+    return item and item | {"link": address, "active": request.path == address}
 
 
 def _approvals(request: HttpRequest) -> Item | None:

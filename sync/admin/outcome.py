@@ -78,7 +78,12 @@ class OutcomeAdmin(HistoryAdmin):
     def record(self, outcome: Outcome) -> SafeString:
         all_of_it = cells.same_record("outcome", outcome.connector_id, outcome.key)
         name = cells.link(all_of_it, outcome.label or outcome.key, "All outcomes of this record")
-        return cells.wide(cells.stacked(name, cells.close_link(outcome.object_type, outcome.close_id)), 9)
+        return cells.wide(
+            cells.stacked(
+                name, cells.close_link(outcome.object_type, outcome.close_id, of=outcome.connector)
+            ),
+            9,
+        )
 
     @display(description="Fields written")
     def written(self, outcome: Outcome) -> SafeString:

@@ -78,7 +78,9 @@ def _pairs(links: Iterable[Link]) -> Table:
     table = Table("The pair", ["What", "In Close", "In Hull", "State"])
     for link in links:
         page = cells.link(change_page(link), link.label or link.close_id)
-        in_close = cells.close_link(link.object_type, link.close_id, link.parent_close_id, "open")
+        in_close = cells.close_link(
+            link.object_type, link.close_id, link.parent_close_id, "open", of=link.connector
+        )
         table.rows.append(
             [
                 OBJECTS[link.object_type],

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from sync.engine.explaining import Verdict
 from sync.engine.plan import DoneReason, FailureMode, Reason, Result, SkipReason, WaitReason
 from sync.engine.preview import Effect
 from sync.models import Change, Run
@@ -146,6 +147,11 @@ _REASONS: Mapping[Reason, Words] = {
         "The run would have written more than the brake allows.",
         "Look at the sample under “Approvals”, then approve or reject it.",
     ),
+    WaitReason.PAUSED: Words(
+        "Paused record",
+        "A person took this record out of the sync; what arrives about it is kept.",
+        "Resume it on its page when it may go on.",
+    ),
     FailureMode.CONFIGURATION: Words(
         "Configuration",
         "A setting does not fit what Close has; the message names it.",
@@ -199,6 +205,22 @@ HEALTH: Mapping[str, Words] = {
     Health.OFF.value: Words("Switched off", "Nothing is read or sent.", "Switch it on to start."),
 }  # fmt: skip
 
+# What a field's rule makes of the values on both sides.
+VERDICTS: Mapping[Verdict, Words] = {
+    Verdict.IN_STEP: Words("In step", "The other side holds it."),
+    Verdict.NEXT: Words("Written next", "The next sync writes it."),
+    Verdict.OTHER_SIDE: Words(
+        "Close's value stays", "It was changed in Close since both sides last agreed, and in Hull it was not."
+    ),
+    Verdict.NOT_EMPTY: Words("Not written", "The row is written only if empty, and the field holds something."),
+    Verdict.ONLY_NEW: Words("Not written", "The row is written only when the record is created."),
+    Verdict.CONFLICT: Words("Waits for a choice", "Both sides changed it.", "Open the change in the queue and choose."),
+    Verdict.PAUSED: Words("Paused field", "It went back and forth.", "Resume it on the link's page."),
+    Verdict.LEFT_OUT: Words("Blocked", "The other side does not take this value.", "Correct it in Hull, or the row."),
+    Verdict.PARKED: Words("Row rests", "The field is gone or has another type.", "Correct the row in the mapping."),
+    Verdict.NOTHING: Words("Nothing there", "Neither side holds a value."),
+}  # fmt: skip
+
 # What an edit of the settings would do to a record, the gravest first.
 EDITS: Mapping[Effect, str] = {
     Effect.DELETED: "Deleted",
@@ -218,6 +240,7 @@ VARIANTS: Mapping[str, str] = {
     Result.FAILED.value: "danger",
     Result.DRY_RUN.value: "primary",
     Change.State.HELD.value: "warning",
+    Change.State.PAUSED.value: "warning",
     Run.State.RUNNING.value: "info",
     Run.State.FINISHED.value: "success",
     Run.State.STOPPED.value: "danger",

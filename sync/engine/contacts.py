@@ -17,7 +17,7 @@ from sync.engine.plan import (
     Verb,
     WaitReason,
 )
-from sync.engine.steps import blocked, creation_of, look_up, only, skip, update_of
+from sync.engine.steps import blocked, creation_of, look_up, only, paused, skip, update_of
 from sync.mapping.outbound import Desired, build_contact
 from sync.records import HullUser, SyncSettings
 
@@ -25,6 +25,8 @@ from sync.records import HullUser, SyncSettings
 def plan_contact(record: OutboundRecord, lead: Decision | None, settings: SyncSettings) -> Decision:
     """Decide about one user, given what was decided about its account."""
     assert isinstance(record.hull, HullUser)
+    if record.paused:
+        return paused(record)
     if record.gone:
         return departures.deleted_in_hull(record, settings)
     if lead is None:
@@ -96,7 +98,7 @@ def _moved(update: Decision, lead_id: str) -> Decision:
 def further_contacts(contact: Decision, settings: SyncSettings) -> list[Decision]:
     """The user's contacts in other leads are kept in step with it, where that is chosen."""
     record = contact.record
-    if not settings.keeps_every_contact or contact.result in (Result.SKIPPED, Result.FAILED):
+    if not settings.keeps_every_contact or record.paused or contact.result in (Result.SKIPPED, Result.FAILED):
         return []
     assert isinstance(record.hull, HullUser)
     if contact.departure:

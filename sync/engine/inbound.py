@@ -44,6 +44,8 @@ UPSERT = "upsert"
 
 def plan_inbound(record: InboundRecord, settings: SyncSettings) -> InboundDecision:
     """Decide about one Close record: tell Hull what changed, or nothing, and why."""
+    if record.paused:
+        return InboundDecision(record, Result.PENDING, WaitReason.PAUSED, notes=(record.paused,))
     if record.link.is_further:
         return InboundDecision(record, Result.SKIPPED, SkipReason.ANOTHER_CONTACT)
     silent = departures.silence(record.link)

@@ -15,7 +15,7 @@ from sync.engine.plan import (
     SkipReason,
     Verb,
 )
-from sync.engine.steps import blocked, creation_of, look_up, only, skip, update_of
+from sync.engine.steps import blocked, creation_of, look_up, only, paused, skip, update_of
 from sync.mapping.outbound import LONGEST_TEXT, Desired, build_lead, find_status, identifier
 from sync.records import HullAccount, SyncSettings
 
@@ -38,6 +38,8 @@ def plan_contacts(family: Family, lead: Decision | None, settings: SyncSettings)
 def plan_lead(record: OutboundRecord, settings: SyncSettings) -> Decision:
     """Decide about one account: skip, hold, adopt, create, update or leave."""
     assert isinstance(record.hull, HullAccount)
+    if record.paused:
+        return paused(record)
     if record.gone:
         return departures.deleted_in_hull(record, settings)
     if not record.batch and not segments.matches(record.hull.segment_ids, settings.account_segments):

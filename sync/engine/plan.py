@@ -71,6 +71,7 @@ class WaitReason(StrEnum):
     TWIN_PENDING = "TWIN_PENDING"
     CONFLICT = "CONFLICT"
     NEEDS_APPROVAL = "NEEDS_APPROVAL"
+    PAUSED = "PAUSED"
 
 
 class FailureMode(StrEnum):
@@ -158,7 +159,7 @@ class OutboundRecord:
     may lag behind Close, `is_index_current` is not set, and Close is asked before anything is made. `further` are
     contacts of other leads that are the same user. `gone` says that Hull told of its deletion. `named` are the Close
     records whose anonymous ids Hull holds on it, whoever they are paired with. `chosen` holds what a person said about
-    fields that both sides changed.
+    fields that both sides changed, `paused` who took the record out of the sync.
     """
 
     key: str
@@ -174,6 +175,7 @@ class OutboundRecord:
     gone: bool = False
     named: tuple[KnownRecord, ...] = ()
     chosen: Mapping[str, Chosen] = field(default_factory=dict)
+    paused: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +241,7 @@ class InboundRecord:
 
     `action` is `upsert`, `deleted` or `merged`; `account` is the known record of a contact's lead. `queued` is what
     Hull told of the paired record and was not carried out yet, `survivor` the lead that a merged one went into.
+    `paused` says who took the record out of the sync.
     """
 
     key: str
@@ -252,6 +255,7 @@ class InboundRecord:
     create_in_flight: bool = False
     queued: OutboundRecord | None = None
     survivor: KnownRecord | None = None
+    paused: str = ""
 
 
 @dataclass(frozen=True, slots=True)

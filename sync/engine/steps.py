@@ -46,6 +46,12 @@ def blocked(record: OutboundRecord, known: KnownRecord | None) -> Decision | Non
     return None
 
 
+def paused(record: OutboundRecord) -> Decision:
+    """Leave a record that a person took out of the sync. Its contacts still belong to its lead."""
+    close_id = record.link.close_id if record.link else None
+    return Decision(record, Result.PENDING, WaitReason.PAUSED, close_id=close_id, notes=(record.paused,))
+
+
 def held(record: OutboundRecord, candidates: tuple[KnownRecord, ...], note: str) -> Decision:
     """Hold a record for a person, with the Close records that it may be."""
     ids = tuple(candidate.close_id for candidate in candidates)

@@ -14,6 +14,7 @@ from sync.models.lane import Lane
 from sync.models.link import Link, MatchKey
 from sync.models.mapping import Mapping
 from sync.models.outcome import Outcome
+from sync.models.pause import RecordPause
 from sync.models.resync import Resync
 from sync.models.run import Run
 from sync.models.schema import CloseField, CloseStatus, CloseUser, HullAttribute, HullSegment
@@ -44,6 +45,7 @@ __all__ = [
     "MatchKey",
     "Opportunity",
     "Outcome",
+    "RecordPause",
     "Resync",
     "Run",
     "Secret",

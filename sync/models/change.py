@@ -34,6 +34,7 @@ class Change(models.Model):
         PENDING = "PENDING", "Pending"
         WAITING = "WAITING", "Waiting for its account"
         HELD = "HELD", "Held for a person's choice"
+        PAUSED = "PAUSED", "Paused by a person"
         FAILED = "FAILED", "Failed"
         DONE = "DONE", "Done"
         IGNORED = "IGNORED", "Ignored"

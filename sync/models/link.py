@@ -83,6 +83,11 @@ class Link(models.Model):
     def __str__(self) -> str:
         return f"{self.label or self.close_id} ({self.close_id})"
 
+    @property
+    def is_gone(self) -> bool:
+        """Whether the record is not in Close any more, deleted or merged."""
+        return self.deleted_at is not None or bool(self.merged_into)
+
     def as_known(self, *, current: bool = False) -> KnownRecord:
         """Return the value that decisions use."""
         return KnownRecord(

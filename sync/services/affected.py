@@ -16,7 +16,7 @@ from sync.engine.inbound import UPSERT
 from sync.engine.preview import WRITES, Line
 from sync.models import Change, Connector, Link, Resync
 from sync.records import Direction, ObjectType, SyncSettings
-from sync.services import preview, replay, setup
+from sync.services import pausing, preview, replay, setup
 from sync.services.intake import Heard, queue
 
 AT_ONCE = 200
@@ -57,6 +57,27 @@ def dismiss(connector: Connector, *, now: datetime) -> bool:
     """Leave the records as they are. False when nothing was counted."""
     counted = Resync.objects.filter(connector=connector, state=Resync.State.COUNTED)
     return bool(counted.update(state=Resync.State.DISMISSED, finished_at=now))
+
+
+def queue_one(
+    connector: Connector, object_type: ObjectType, hull_id: str, close_id: str, *, now: datetime
+) -> int:
+    """Have one record looked at again in both directions, before everything else. Returns how many ways were not queued."""
+    rows = pausing.changes_of(connector, object_type, hull_id, close_id)
+    with transaction.atomic():
+        count = replay.replay(rows, now=now, priority=Change.Priority.FRESH)
+        link = (
+            Link.objects.live()
+            .filter(connector=connector, object_type=object_type, close_id=close_id)
+            .first()
+        )
+        if link and not rows.filter(direction=Direction.INBOUND).exists():
+            told = {"action": UPSERT, "ours": False}
+            heard = Heard(
+                object_type, close_id, told, link.parent_close_id, link.label, link.close_updated_at
+            )
+            count += queue(connector, Direction.INBOUND, [heard], now=now)[0]
+    return count
 
 
 def estimate(resync: Resync) -> Estimate:

@@ -18,10 +18,13 @@ from sync.records import Direction
 from sync.services import setup, telling
 from sync.services.loading import load_outbound_inputs
 
+# How many records a name may stand for before it has to be made more precise.
+MOST = 20
+
 
 @dataclass(slots=True)
 class Story:
-    """What is known of the records that an id, e-mail address or domain names."""
+    """What is known of the records that an id, e-mail address, domain or name names."""
 
     name: str
     links: list[Link] = field(default_factory=list)
@@ -35,11 +38,8 @@ class Story:
 
 
 def tell(connector: Connector, name: str) -> Story:
-    """Return the story of a Hull id, a Close id, an e-mail address or a domain. Asks neither Close nor Hull."""
-    story = Story(name)
-    story.links = _links(connector, name)
-    story.changes = _changes(connector, name, story.links)
-    _add_pairs(connector, story)
+    """Return the story of a Hull id, a Close id, an e-mail address, a domain or a name. Asks neither Close nor Hull."""
+    story = find(connector, name)
     keys = [
         name,
         *(link.close_id for link in story.links),
@@ -53,13 +53,25 @@ def tell(connector: Connector, name: str) -> Story:
     return story
 
 
+def find(connector: Connector, name: str) -> Story:
+    """Return the records that a name stands for, without their history."""
+    story = Story(name)
+    story.links = _links(connector, name)
+    story.changes = _changes(connector, name, story.links)
+    _add_pairs(connector, story)
+    return story
+
+
 def _links(connector: Connector, name: str) -> list[Link]:
     rows = Link.objects.filter(connector=connector)
     values = {value for value in (folded_email(name), transforms.host(name), name) if value}
     indexed = MatchKey.objects.filter(connector=connector, value__in=values).values("link_id")
-    return list(
-        rows.filter(Q(close_id=name) | Q(hull_id=name) | Q(pk__in=indexed)).order_by("object_type", "pk")
+    found = list(
+        rows.filter(Q(close_id=name) | Q(hull_id=name) | Q(pk__in=indexed)).order_by("object_type", "pk")[
+            :MOST
+        ]
     )
+    return found or list(rows.filter(label__icontains=name).order_by("object_type", "label", "pk")[:MOST])
 
 
 def _changes(connector: Connector, name: str, links: Sequence[Link]) -> list[Change]:
@@ -77,7 +89,9 @@ def _changes(connector: Connector, name: str, links: Sequence[Link]) -> list[Cha
             payload__account__attributes__domain__in=[name, host, f"www.{host}"],
             object_type="LEAD",
         )
-    return list(rows.filter(found).order_by("direction", "object_type", "pk")[:20])
+    exact = list(rows.filter(found).order_by("direction", "object_type", "pk")[:MOST])
+    by_name = rows.filter(label__icontains=name, direction=Direction.OUTBOUND)
+    return exact if exact or links else list(by_name.order_by("object_type", "label", "pk")[:MOST])
 
 
 def _add_pairs(connector: Connector, story: Story) -> None:

@@ -234,7 +234,7 @@ def _record(
         elif decision.write:
             dissolved += [(inputs.link_of(decision), decision.departure)] if decision.departure else []
             merged += [inputs.link_of(decision)] if decision.write.alias else []
-        elif decision.result is Result.PENDING:
+        elif decision.result is Result.PENDING and decision.reason is not WaitReason.PAUSED:
             verdict.retry_at = now + LOOK_AGAIN
         verdicts.append(verdict)
     departing.dissolve(dissolved)

@@ -30,7 +30,7 @@ from sync.records import (
     SyncSettings,
     parse_time,
 )
-from sync.services import links, opportunities
+from sync.services import links, opportunities, pausing
 from sync.services.intake import GONE, stored_account, stored_user
 
 # Our clock and Close's differ a little.
@@ -180,6 +180,7 @@ class _Finder:
         self._by_value = _links_by_value(connector, values)
         self._intents = _open_intents(connector)
         self._siblings = _made_by_siblings(connector, records, settings)
+        self._paused = pausing.load(connector)
         self.none_of_them: set[tuple[str, str]] = set()
 
     def record(
@@ -200,6 +201,7 @@ class _Finder:
             key, object_type, hull, link=known, candidates=candidates, batch=batch,
             create_blocked=blocked and not candidates, is_index_current=is_current,
             further=self._further(key, known or _only(candidates), hull), named=self._named(object_type, hull),
+            paused=self._paused.find(object_type, key, known.close_id if known else None),
         )  # fmt: skip
 
     def _known(self, link: Link) -> KnownRecord:
@@ -387,6 +389,7 @@ def load_inbound_inputs(connector: Connector, changes: Sequence[Change], *, now:
     in_flight = {object_type for object_type, _ in _open_intents(connector)}
     queued = _queued(connector, inputs.links.values())
     lead_ids = [close_id for kind, close_id in inputs.changes if kind == ObjectType.LEAD]
+    paused = pausing.load(connector)
     added_up = opportunities.totals(connector, lead_ids) if connector.reads_opportunities else {}
     for name, change in sorted(inputs.changes.items(), key=lambda item: item[0][0] != ObjectType.LEAD):
         link = inputs.links.get(name)
@@ -394,7 +397,8 @@ def load_inbound_inputs(connector: Connector, changes: Sequence[Change], *, now:
             record = _inbound_record(change, link, leads, shared, in_flight, now)
             survivor = links.follow(connector, link).as_known() if link.merged_into else None
             queue = queued.get((link.object_type, link.hull_id))
-            record = replace(record, queued=queue, survivor=survivor)
+            why = paused.find(link.object_type, link.hull_id, link.close_id)
+            record = replace(record, queued=queue, survivor=survivor, paused=why)
             inputs.records.append(_with_totals(record, added_up))
     return inputs
 
@@ -404,7 +408,7 @@ def _with_totals(record: InboundRecord, added_up: dict[str, dict[str, Any]]) -> 
     return record if totals is None else replace(record, link=replace(record.link, extra=totals))
 
 
-_NOT_CARRIED_OUT = (Change.State.PENDING, Change.State.HELD, Change.State.WAITING)
+_NOT_CARRIED_OUT = (Change.State.PENDING, Change.State.HELD, Change.State.WAITING, Change.State.PAUSED)
 
 
 def _queued(connector: Connector, rows: Iterable[Link]) -> dict[tuple[str, str | None], OutboundRecord]:

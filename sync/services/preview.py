@@ -40,7 +40,7 @@ def all_outbound(connector: Connector) -> QuerySet[Change]:
 
 def all_inbound(connector: Connector) -> QuerySet[Link]:
     """Return what is known of the records in Close."""
-    return Link.objects.live().filter(connector=connector)
+    return Link.objects.live().filter(connector=connector).select_related("connector")
 
 
 def outbound(connector: Connector, changes: Sequence[Change], settings: SyncSettings) -> list[Line]:
@@ -68,15 +68,17 @@ def _decide(
 
 def inbound(connector: Connector, known: Sequence[Link], settings: SyncSettings) -> list[Line]:
     """Return what Hull would be told of some of Close's records."""
-    heard = [
-        Change(
-            connector=connector, direction=Direction.INBOUND, object_type=link.object_type, key=link.close_id,
-            payload={"action": UPSERT, "ours": False}, record_at=link.close_updated_at or link.created_at,
-        )
-        for link in known
-    ]  # fmt: skip
+    heard = [as_heard(link) for link in known]
     labels = {(link.object_type, link.close_id): link.label for link in known}
     # Every one of them has a time of its own, so that the present one is not asked for.
     inputs = load_inbound_inputs(connector, heard, now=known[0].created_at) if known else None
     decisions = [plan_inbound(record, settings) for record in inputs.records] if inputs else []
     return [inbound_line(one, labels[one.record.object_type.value, one.record.key]) for one in decisions]
+
+
+def as_heard(link: Link) -> Change:
+    """Return a Close record as a change that was never stored, as if Close had just told of it as it is known."""
+    return Change(
+        connector=link.connector, direction=Direction.INBOUND, object_type=link.object_type, key=link.close_id,
+        payload={"action": UPSERT, "ours": False}, record_at=link.close_updated_at or link.created_at,
+    )  # fmt: skip

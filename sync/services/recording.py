@@ -256,6 +256,8 @@ _WAITS_FOR_ACCOUNT = (
 def _state(verdict: Verdict, direction: str) -> Change.State:
     if verdict.result is Result.FAILED:
         return Change.State.FAILED
+    if verdict.reason is WaitReason.PAUSED:
+        return Change.State.PAUSED
     if verdict.reason in _NEEDS_A_CHOICE:
         return Change.State.HELD
     if verdict.reason is WaitReason.PARENT_PENDING and verdict.retry_at is None:

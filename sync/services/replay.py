@@ -18,6 +18,7 @@ _CLOSED = (
     Change.State.DONE,
     Change.State.IGNORED,
     Change.State.WAITING,
+    Change.State.PAUSED,
 )
 
 
