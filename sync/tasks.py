@@ -25,6 +25,7 @@ from sync.services import (
     batches,
     deliveries,
     drain,
+    first_sync,
     history,
     hull_pull,
     inbound,
@@ -146,6 +147,14 @@ def remove_webhook(*, connector_id: int, **kwargs: Any) -> None:
 def remove_leftover_webhook(*, webhook_id: str, api_url: str, key: str, **kwargs: Any) -> None:
     """Have Close deliver nothing more to a connector that was deleted."""
     webhook_removal.remove_leftover(webhook_removal.Leftover(webhook_id, api_url, key))
+
+
+@shared_task
+def look_before_first_sync(*, connector_id: int, **kwargs: Any) -> None:
+    """Read both sides and decide about every record, a piece at a time, without writing to either."""
+    connector = queries.find_connector(connector_id)
+    if connector and first_sync.read_on(connector, clock=timezone.now):
+        dispatch(look_before_first_sync, connector_id=connector_id)
 
 
 @shared_task

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.safestring import SafeString
+from django.utils.text import slugify
 from unfold.contrib.filters.admin import RelatedDropdownFilter
 from unfold.decorators import display
 from unfold.paginator import InfinitePaginator
@@ -64,6 +66,21 @@ def author_of(request: HttpRequest) -> User:
     user = request.user
     assert isinstance(user, User)
     return user
+
+
+def free_slug(name: str) -> str:
+    """Return a slug that no connector has."""
+    return first_free_slug(name, lambda slug: Connector.objects.filter(slug=slug).exists())
+
+
+def first_free_slug(name: str, is_taken: Callable[[str], bool]) -> str:
+    """Return a slug for a name, with a number where others have it."""
+    slug = first = slugify(name)[:70] or "connector"
+    number = 1
+    while is_taken(slug):
+        number += 1
+        slug = f"{first}-{number}"
+    return slug
 
 
 def redirect(request: HttpRequest, address: str) -> HttpResponse:

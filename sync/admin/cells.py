@@ -57,6 +57,11 @@ def unbroken(content: Any) -> SafeString:
     return format_html('<div class="whitespace-nowrap">{}</div>', content)
 
 
+def broken(content: Any) -> SafeString:
+    """Render a value that may be long and have no spaces, broken where it has to be."""
+    return format_html('<div style="overflow-wrap: anywhere; min-width: 7rem">{}</div>', content)
+
+
 def stacked_plainly(lines: Iterable[Any]) -> SafeString:
     """Render lines below each other, all alike."""
     return format_html_join("", "<div>{}</div>", [(line,) for line in lines])

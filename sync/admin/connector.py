@@ -30,6 +30,7 @@ from sync.admin.mapping import INLINES
 from sync.admin.preview import PreviewActions
 from sync.admin.sandbox import SandboxActions
 from sync.admin.segment_actions import SegmentActions
+from sync.admin.setup_guide import SetupGuide
 from sync.models import Connector, Cursor, EncryptedField
 from sync.services import affected, versions
 from sync.services.configuration import configuration_changed
@@ -43,7 +44,13 @@ _NAMES = frozenset({"name", "slug"})
 
 @admin.register(Connector)
 class ConnectorAdmin(
-    LiveActions, PreviewActions, SandboxActions, HullSettingsActions, ConnectorActions, ScopedAdmin
+    SetupGuide,
+    LiveActions,
+    PreviewActions,
+    SandboxActions,
+    HullSettingsActions,
+    ConnectorActions,
+    ScopedAdmin,
 ):
     """The worst first. Credentials, and where they are sent to, are for those who may manage them."""
 
@@ -274,6 +281,8 @@ class ConnectorAdmin(
     def save_model(self, request: HttpRequest, obj: Connector, form: Any, change: bool) -> None:
         """Save what was changed and nothing else: a worker may be writing to the same row."""
         if not change:
+            obj.paused_at = timezone.now()
+            obj.pause_reason = f"Paused by {request.user}: it was just added."
             super().save_model(request, obj, form, change)
             return
         self.note_before(request, obj)
@@ -289,7 +298,10 @@ class ConnectorAdmin(
         said = form.cleaned_data.get(VERSION_NOTE) or ""
         if not change:
             versions.note(connector, {"created"}, by=by, said=said, now=now)
-            messages.info(request, "Next: test the connection, then map fields in the tabs above.")
+            messages.info(
+                request,
+                "Next: test the connection, map fields in the tabs above, then resume: a new connector is paused.",
+            )
             return
         changed = set(form.changed_data) - _NAMES - {VERSION_NOTE}
         if any(formset.has_changed() for formset in formsets):

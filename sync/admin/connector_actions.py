@@ -8,19 +8,22 @@ from django import forms
 from django.contrib import messages
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from unfold.decorators import action
 from unfold.enums import ActionVariant
 from unfold.forms import BaseDialogForm
-from unfold.widgets import UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
+from accounts.admin.scoped import tenants_where
+from accounts.models import Organization
 from accounts.permissions import Permission
 from sync import tasks
 from sync.admin import cells
-from sync.admin.base import change_page, redirect
+from sync.admin.base import author_of, change_page, free_slug, redirect
 from sync.models import Connector, Run
-from sync.services import retyped, setup
+from sync.services import cloning, retyped, setup
 
 _LATER = "No worker can be reached now. The scheduler does it as soon as it and a worker run."
 
@@ -34,6 +37,24 @@ class PauseForm(BaseDialogForm):
     )  # fmt: skip
 
 
+class CloneForm(BaseDialogForm):
+    """What the clone is called and whose it is."""
+
+    name = forms.CharField(
+        max_length=200, widget=UnfoldAdminTextInputWidget, help_text="For example Globex to Close."
+    )
+    organization = forms.ModelChoiceField(
+        queryset=Organization.objects.none(), widget=UnfoldAdminSelectWidget(), empty_label=None,
+        help_text="The customer that it is for.",
+    )  # fmt: skip
+
+    def __init__(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
+        super().__init__(request, *args, **kwargs)
+        field: Any = self.fields["organization"]
+        found = tenants_where(request, Organization, Permission.EDIT_CONFIGURATION)
+        field.queryset = found.select_related("agency").order_by("name", "pk")
+
+
 class ConnectorActions:
     """Mixed into the connector's admin. Every action begins with the permission on the very connector."""
 
@@ -43,9 +64,11 @@ class ConnectorActions:
         "test_connection",
         "pause",
         "resume",
-        "backfill",
-        "run_retyped",
-        "compare_hull_settings",
+        {
+            "title": "More",
+            "icon": "more_horiz",
+            "items": ["backfill", "run_retyped", "clone", "set_up", "all_versions", "compare_hull_settings"],
+        },
     )
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
@@ -75,6 +98,38 @@ class ConnectorActions:
         count = retyped.accept(connector, schema, retyped.resting(connector, schema), now=timezone.now())
         messages.success(request, f"{count} row{'s' * (count != 1)} run again." if count else "No row rests.")
         return redirect(request, change_page(connector))
+
+    @action(
+        description="Clone", permissions=["change"], icon="content_copy",
+        dialog={
+            "title": "Clone this connector?", "form_class": CloneForm, "form_submit_text": "Clone",
+            "description": "The clone gets the settings and the mapping, no credentials, and starts paused. Rows about custom "
+            "fields rest until they name fields of its own Close.",
+        },
+    )  # fmt: skip
+    def clone(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
+        source = self.get_permitted(request, object_id, Permission.EDIT_CONFIGURATION)  # type: ignore[attr-defined]
+        name, now = form.cleaned_data["name"], timezone.now()
+        made = cloning.clone(
+            source,
+            form.cleaned_data["organization"],
+            name=name,
+            slug=free_slug(name),
+            by=author_of(request),
+            now=now,
+        )
+        messages.success(request, f"{made.name} is made, paused. Next: what it connects.")
+        return redirect(request, reverse("admin:sync_connector_setup", args=[made.pk, "hull"]))
+
+    @action(description="Guided setup", permissions=["change"], icon="checklist", url_path="guide")
+    def set_up(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        connector = self.get_permitted(request, object_id, Permission.EDIT_CONFIGURATION)  # type: ignore[attr-defined]
+        return redirect(request, reverse("admin:sync_connector_setup", args=[connector.pk, "hull"]))
+
+    @action(description="Versions", permissions=["view"], icon="history_edu", url_path="versions")
+    def all_versions(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        connector = self.get_permitted(request, object_id, Permission.VIEW)  # type: ignore[attr-defined]
+        return redirect(request, cells.changelist("configurationversion", connector__id__exact=connector.pk))
 
     # ── One ──────────────────────────────────────────────────────────────────────────────────────
 

@@ -25,7 +25,7 @@ from sync.admin.mapping import rule_words
 from sync.admin.words import DIRECTIONS, EDITS, OBJECTS, VERDICTS, reason_words
 from sync.engine.explaining import FieldStory, Verdict
 from sync.engine.preview import Effect, Line
-from sync.models import Change, CloseField, Connector, Link, Run
+from sync.models import Change, CloseField, Connector, Run
 from sync.records import Direction, ObjectType
 from sync.services import affected, pausing, record_story, versions
 from sync.services.record_story import RecordStory
@@ -66,7 +66,7 @@ class ExplainPages:
             [(one, record) for one in searched for record in record_story.find(one, asked)] if asked else []
         )
         context = self.admin_site.each_context(request) | {  # type: ignore[attr-defined]
-            "title": "Find a record", "opts": Link._meta, "connectors": connectors, "chosen": chosen, "asked": asked,
+            "title": "Find a record", "connectors": connectors, "chosen": chosen, "asked": asked,
         }  # fmt: skip
         if len(found) == 1:
             connector, record = found[0]
@@ -231,8 +231,8 @@ def _fields(
         ]
         table.rows.append(
             [
-                one.hull or "(standard name)", *(field if is_out else []), story.readable(one.source),
-                story.readable(one.held), _written(connector, record, one), _verdict(one),
+                one.hull or "(standard name)", *(field if is_out else []), _value(one.source),
+                _value(one.held), _written(connector, record, one), _verdict(one),
             ]
         )  # fmt: skip
     return table
@@ -241,6 +241,9 @@ def _fields(
 def _written(connector: Connector, record: RecordStory, one: FieldStory) -> SafeString | str:
     """Say when we last wrote a field, and under which version of the settings."""
     outcome = record.last_written(one)
+    link = record.link
+    if outcome is None and one.direction is Direction.INBOUND and link and one.target in link.sent:
+        return cells.ago(link.sent_at)
     if outcome is None:
         return "not by this connector"
     when = cells.link(change_page(outcome), cells.ago(outcome.created_at))
@@ -251,6 +254,10 @@ def _written(connector: Connector, record: RecordStory, one: FieldStory) -> Safe
         else f"version {outcome.version}"
     )
     return cells.stacked(when, under)
+
+
+def _value(value: Any) -> SafeString:
+    return cells.broken(story.readable(value))
 
 
 def _verdict(one: FieldStory) -> SafeString:

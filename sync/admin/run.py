@@ -104,12 +104,12 @@ class RunAdmin(HistoryAdmin):
         run = self.get_object(request, object_id)
         context = extra_context or {}
         if run is not None:
-            tables = (_report(run), _reasons(run), *_calls(run))
+            tables = (report_table(run), _reasons(run), *_calls(run))
             context["tables"] = [table for table in tables if table.rows]
         return super().change_view(request, object_id, form_url, context)
 
 
-def _report(run: Run) -> story.Table:
+def report_table(run: Run) -> story.Table:
     """Show what the run set out to do, counted before its first write."""
     requests = run.report.get("requests", 0)
     hint = f"Counted before the first write; {requests:,} requests to Close in all."

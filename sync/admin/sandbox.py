@@ -52,7 +52,14 @@ class SandboxForm(BaseDialogForm):
 class SandboxActions:
     """Mixed into the connector's admin. Making a sandbox needs what adding a connector needs."""
 
-    actions_list: Any = ("create_sandbox",)
+    actions_list: Any = ("begin_setup", "create_sandbox")
+
+    @action(
+        description="Set up a connector", permissions=["add"], icon="add_link", variant=ActionVariant.PRIMARY,
+        url_path="begin",
+    )  # fmt: skip
+    def begin_setup(self, request: HttpRequest) -> HttpResponse:
+        return redirect(request, reverse("admin:sync_connector_start"))
 
     @action(
         description="Create a sandbox connector", permissions=["add"], icon="science", variant=ActionVariant.DEFAULT,

@@ -63,9 +63,10 @@ def drain(
 ) -> Run | None:  # fmt: skip
     """Work on everything that is due in one lane.
 
-    None when the connector is stopped, another drain has the lane, or nothing is due.
+    None when the connector is stopped, another drain has the lane, or nothing is due. A dry run writes nothing, so that a
+    pause does not stop it.
     """
-    if not connector.is_active:
+    if not (connector.is_active or (dry_run and connector.enabled)):
         return None
     with lane.leased(connector, direction, clock=clock) as lease:
         if lease is None or not lane.is_due(connector, direction, now=clock()):

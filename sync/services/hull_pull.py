@@ -34,13 +34,13 @@ MOST_PAGES = 200
 _STREAMS = {ObjectType.LEAD: Cursor.Stream.HULL_ACCOUNTS, ObjectType.CONTACT: Cursor.Stream.HULL_USERS}
 
 
-def pull(connector: Connector, *, clock: Clock) -> int:
+def pull(connector: Connector, *, clock: Clock, for_first_sync: bool = False) -> int:
     """Read what changed in the whitelisted segments into the queue. Returns how many records were queued.
 
     When Hull cannot be asked, what was read until then is kept, and the next run goes on. Credentials that Hull
-    refuses pause the connector, with the reason.
+    refuses pause the connector, with the reason. For the look before the first sync Hull is asked whoever tells later.
     """
-    if not connector.is_active or not connector.asks_hull:
+    if not for_first_sync and not (connector.is_active and connector.asks_hull):
         return 0
     queued = 0
     try:

@@ -55,7 +55,7 @@ def pull(
     None when the connector is stopped, or somebody else reads Close just now. A configuration error pauses it, with its
     reason. Everything is read to its end, or, as a piece, for a while; whoever comes next goes on where it stands.
     """
-    if not connector.is_active:
+    if not (connector.is_active or (dry_run and connector.enabled)):
         return None
     with lane.leased(connector, Lane.READING, clock=clock) as lease:
         if lease is None:

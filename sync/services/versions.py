@@ -140,6 +140,15 @@ def put_back(version: ConfigurationVersion) -> set[str]:
     return names
 
 
+def copy(source: Connector, target: Connector) -> None:
+    """Give a connector the settings, the mapping and the actions of another one. Must run inside a transaction."""
+    for name, value in _settings(source).items():
+        setattr(target, name, value)
+    target.save()
+    _put_rows_back(target, _rows(source))
+    _put_actions_back(target, _actions(source))
+
+
 def _put_rows_back(connector: Connector, rows: Iterable[Mapping[str, Any]]) -> None:
     wanted = _by_place(rows)
     for place in _places():
