@@ -134,7 +134,7 @@ class SetupGuide:
             return redirect(request, address(_made(request, form.cleaned_data), "hull"))
         context = self._context(request, "Set up a connector") | {
             "form": form, "says": "A connector pairs one Hull connector with one Close organization. It starts paused: nothing happens before the last step.",
-            "steps": _steps(None, ""), "submit": "Go on",
+            "steps": _steps(None, ""), "go_on": "Go on",
         }  # fmt: skip
         return TemplateResponse(request, "sync/admin/setup.html", context)
 
@@ -149,7 +149,7 @@ class SetupGuide:
         context = self._context(request, f"Set up {connector.name}") | {
             "connector": connector, "step": step, "says": step.says, "steps": _steps(connector, name),
             "back": address(connector, _NAMES[_NAMES.index(name) - 1]) if name != _NAMES[0] else "",
-            "submit": "Save and go on" if step.fields else "Go on",
+            "go_on": "Save and go on" if step.fields else "Go on",
         }  # fmt: skip
         pages: dict[str, Callable[..., HttpResponse | None]] = {
             "test": self._test, "mapping": self._mapping, "report": self._report, "go": self._go,
@@ -197,7 +197,7 @@ class SetupGuide:
         context |= {
             "tried": tried,
             "again": True,
-            "submit": "Go on" if tried.is_good else "Go on all the same",
+            "go_on": "Go on" if tried.is_good else "Go on all the same",
         }
         context["notice"] = f"Hull's segments could not be read: {problem}" if problem else ""
         return None
@@ -220,7 +220,7 @@ class SetupGuide:
             for place, title in _PLACES.items()
         ]  # fmt: skip
         context["mapped"] = connector.mappings.count()
-        context["submit"] = "Map these and go on"
+        context["go_on"] = "Map these and go on"
         return None
 
     def _report(
@@ -248,7 +248,7 @@ class SetupGuide:
                 request, f"{connector.name} runs. Its first sync has begun; this page shows how far it is."
             )
             return redirect(request, change_page(connector))
-        context |= {"facts": _summary(connector), "submit": "Start syncing"}
+        context |= {"facts": _summary(connector), "go_on": "Start syncing"}
         return None
 
     def _next(self, request: HttpRequest, connector: Connector, step: Step) -> HttpResponse:
