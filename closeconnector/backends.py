@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import dj_database_url
 
 DATABASE_SCHEMES = ("postgres", "postgresql", "sqlite")
 CACHE_SCHEMES = ("database", "locmem", "redis", "rediss", "unix")
+EMAIL_SCHEMES = ("smtp", "smtps")
 BROKER_SCHEMES = ("database", "redis", "rediss", "amqp", "amqps")
 
 # Four writers on one file: without these, writes fail with "database is locked" as soon as two processes meet.
@@ -52,6 +53,28 @@ def cache(url: str) -> dict[str, Any]:
                 "LOCATION": "cache",
                 "OPTIONS": options,
             }
+
+
+def email(url: str, *, is_development: bool) -> dict[str, Any]:
+    """Return Django's e-mail settings for a URL: `smtp://` upgrades to TLS on port 587, `smtps://` begins with it.
+
+    Without one, mail is shown on the terminal in development, and refused with a clear reason otherwise.
+    """
+    if not url:
+        shown = "django.core.mail.backends.console.EmailBackend"
+        return {"EMAIL_BACKEND": shown if is_development else "closeconnector.mail.NoMailBackend"}
+    parts = urlsplit(url)
+    is_tls = parts.scheme == "smtps"
+    port = parts.port or (465 if is_tls else 587)
+    return {
+        "EMAIL_BACKEND": "django.core.mail.backends.smtp.EmailBackend",
+        "EMAIL_HOST": parts.hostname,
+        "EMAIL_PORT": port,
+        "EMAIL_HOST_USER": unquote(parts.username or ""),
+        "EMAIL_HOST_PASSWORD": unquote(parts.password or ""),
+        "EMAIL_USE_SSL": is_tls,
+        "EMAIL_USE_TLS": not is_tls and port == 587,
+    }
 
 
 def broker_options(url: str) -> dict[str, Any]:

@@ -6,6 +6,7 @@
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from celery.schedules import crontab
 from cryptography.fernet import Fernet
 from django.templatetags.static import static
 
@@ -85,7 +86,23 @@ CELERY_RESULT_EXPIRES = None  # there are no results to clean up
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False
 CELERY_BEAT_SCHEDULER = "closeconnector.beat:GuardedScheduler"
+CELERY_BEAT_SCHEDULE = {
+    "Watch the connectors": {
+        "task": "sync.tasks.watch_connectors",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
+    "Prune history": {"task": "sync.tasks.prune_history", "schedule": crontab(hour=3, minute=17)},
+}
 DJANGO_CELERY_BEAT_TZ_AWARE = True
+
+# ── E-mail: of alerts, and of invitations ────────────────────────────────────────────────────────
+
+EMAIL_URL = env.url("EMAIL_URL", schemes=backends.EMAIL_SCHEMES)
+for name, value in backends.email(EMAIL_URL, is_development=DEBUG).items():
+    globals()[name] = value
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.text("EMAIL_FROM", "close-connector@localhost")
+EMAIL_TIMEOUT = 10
 
 # ── Parts ────────────────────────────────────────────────────────────────────────────────────────
 

@@ -21,6 +21,7 @@ from sync.models import Connector, Run
 from sync.records import Direction
 from sync.services import (
     affected,
+    alerting,
     backfill,
     batches,
     deliveries,
@@ -168,6 +169,16 @@ def look_through(*, connector_id: int, **kwargs: Any) -> None:
     else:
         nudge(connector_id, Direction.INBOUND)
         nudge(connector_id, Direction.OUTBOUND)
+
+
+@shared_task
+def watch_connectors(**kwargs: Any) -> None:
+    """Notice trouble and tell of it, and go on with what was counted or queued when a message was lost."""
+    now = timezone.now()
+    alerting.watch(now=now)
+    alerting.send_due(now=now, jitter=random.random)
+    for connector_id in affected.forgotten(now=now):
+        dispatch(look_through, connector_id=connector_id)
 
 
 @shared_task

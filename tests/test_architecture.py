@@ -58,6 +58,7 @@ RULES = [
     ),
     rule("sync.engine", "sync.records sync.errors sync.mapping", libraries="", never="logging random time"),
     rule("sync.transport", "sync.errors sync.redaction"),
+    rule("sync.outbox", "sync.errors sync.redaction sync.transport"),
     rule("sync.close", "sync.records sync.errors sync.transport", never="celery django"),
     rule("sync.hull", "sync.records sync.errors sync.transport", never="celery django"),
     rule(
@@ -66,7 +67,7 @@ RULES = [
     rule("sync.queries", f"{PURE} sync.models accounts", never="celery requests"),
     rule(
         "sync.services",
-        f"{PURE} sync.transport sync.close sync.hull sync.models sync.queries accounts",
+        f"{PURE} sync.transport sync.outbox sync.close sync.hull sync.models sync.queries accounts",
         never="celery django.http rest_framework",
     ),
     rule(

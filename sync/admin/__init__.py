@@ -1,6 +1,7 @@
 """The admin of connectors and of what they did. Importing the modules registers them."""
 
 from sync.admin import (
+    alert,
     approval,
     batch,
     budget,
@@ -17,6 +18,7 @@ from sync.admin import (
 )
 
 __all__ = [
+    "alert",
     "approval",
     "batch",
     "budget",

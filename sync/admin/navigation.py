@@ -10,6 +10,7 @@ from django.urls import reverse
 
 from sync import queries
 from sync.admin import cells
+from sync.admin.alert import open_alerts
 from sync.admin.base import visible_connectors
 
 Item = dict[str, Any]
@@ -26,6 +27,7 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
                 _item(request, "Agencies", "corporate_fare", "accounts", "agency"),
                 _item(request, "Members", "group", "accounts", "membership"),
                 _item(request, "People", "person", "accounts", "user"),
+                _item(request, "Alert channels", "campaign", "sync", "alertchannel"),
                 _item(request, "API tokens", "key", "accounts", "apitoken"),
             ],
         },
@@ -77,9 +79,18 @@ def _daily(request: HttpRequest) -> list[Item | None]:
         _approvals(request),
         queue,
         _item(request, "Outcomes", "history", "sync", "outcome"),
+        _alerts(request),
         _item(request, "Runs", "play_circle", "sync", "run"),
         links,
     ]
+
+
+def _alerts(request: HttpRequest) -> Item | None:
+    """Alerts are in the sidebar with how many are open."""
+    item = _item(request, "Alerts", "notifications", "sync", "alert")
+    if item and (count := open_alerts(visible_connectors(request))):
+        item["badge"] = f"{count:,}"
+    return item
 
 
 def _find_a_record(request: HttpRequest) -> Item | None:

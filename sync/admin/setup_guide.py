@@ -27,11 +27,12 @@ from sync.admin.connector_actions import dispatch_all
 from sync.admin.fields import SecretField
 from sync.admin.run import report_table
 from sync.admin.suggestions import Suggestions
+from sync.mapping.inbound import standard_name
 from sync.mapping.pairing import suggest
+from sync.mapping.paths import parse_close_path
 from sync.models import Connector, Mapping
-from sync.records import Direction, MappingRow, ObjectType
+from sync.records import Direction, MappingRow, Mode, ObjectType
 from sync.services import cloning, first_sync, hull_pull, setup, versions
-from sync.services.config_steps import words as row_in_words
 from sync.services.configuration import configuration_changed
 
 
@@ -205,7 +206,7 @@ class SetupGuide:
     def _mapping(
         self, request: HttpRequest, connector: Connector, step: Step, context: dict[str, Any]
     ) -> HttpResponse | None:
-        suggested = suggestions(connector)
+        suggested, known = suggestions(connector), Suggestions(connector)
         if request.method == "POST":
             chosen = [
                 suggested[int(n)]
@@ -216,7 +217,7 @@ class SetupGuide:
                 _add_rows(request, connector, chosen)
             return self._next(request, connector, step)
         context["places"] = [
-            (title, [(number, row_in_words(row)) for number, row in enumerate(suggested) if (row.object_type, row.direction) == place])
+            (title, [(number, _in_words(row, known)) for number, row in enumerate(suggested) if (row.object_type, row.direction) == place])
             for place, title in _PLACES.items()
         ]  # fmt: skip
         context["mapped"] = connector.mappings.count()
@@ -269,6 +270,13 @@ _PLACES = {
     (ObjectType.CONTACT, Direction.OUTBOUND): "Contacts: Hull → Close",
     (ObjectType.CONTACT, Direction.INBOUND): "Contacts: Close → Hull",
 }
+
+
+def _in_words(row: MappingRow, known: Suggestions) -> str:
+    label = known.close_fields(row.object_type, row.direction).get(row.close) or row.close
+    if row.direction is Direction.OUTBOUND:
+        return f"{row.hull} → {label}{' (only if empty)' if row.mode is Mode.IF_EMPTY else ''}"
+    return f"{label} → {standard_name(parse_close_path(row.close), row.object_type, known.schema)}"
 
 
 def suggestions(connector: Connector) -> list[MappingRow]:

@@ -205,6 +205,14 @@ HEALTH: Mapping[str, Words] = {
     Health.OFF.value: Words("Switched off", "Nothing is read or sent.", "Switch it on to start."),
 }  # fmt: skip
 
+# What a connector may come into, and out of again.
+ALERTS: Mapping[str, Words] = {
+    "FAILING": Words("Failing", "It stopped, or many records failed within an hour."),
+    "SILENT": Words("Silent", "Nothing was read, or nothing changed for longer than usual."),
+    "BUDGET": Words("Rate limit", "What waits takes more than an hour at Close's rate limit."),
+    "BRAKE": Words("Waits for approval", "A run would have written more than the brake allows."),
+}
+
 # What a field's rule makes of the values on both sides.
 VERDICTS: Mapping[Verdict, Words] = {
     Verdict.IN_STEP: Words("In step", "The other side holds it."),

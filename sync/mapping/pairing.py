@@ -9,12 +9,12 @@ from sync.records import CloseSchema, CustomField, Direction, MappingRow, Mode, 
 
 _STANDARD: Mapping[ObjectType, Mapping[str, str]] = {
     ObjectType.LEAD: {
-        "name": "name", "description": "description", "addressstreet": "addresses.business.address_1",
+        "description": "description", "addressstreet": "addresses.business.address_1",
         "addresscity": "addresses.business.city", "addressstate": "addresses.business.state",
         "addresszipcode": "addresses.business.zipcode", "addresscountry": "addresses.business.country",
     },
     ObjectType.CONTACT: {
-        "name": "name", "title": "title", "jobtitle": "title", "position": "title", "email": "emails.office",
+        "title": "title", "jobtitle": "title", "position": "title",
         "phone": "phones.office", "phonenumber": "phones.office", "mobile": "phones.mobile",
         "mobilephone": "phones.mobile", "linkedin": "urls.url", "linkedinurl": "urls.url",
     },
@@ -28,8 +28,8 @@ _SAME = {
     "country": "addresscountry", "state": "addressstate", "street": "addressstreet", "leadsource": "source",
 }  # fmt: skip
 _INBOUND: Mapping[ObjectType, tuple[str, ...]] = {
-    ObjectType.LEAD: ("name", "url", "description", "status_id", "addresses"),
-    ObjectType.CONTACT: ("name", "title", "emails", "phones", "urls"),
+    ObjectType.LEAD: ("url", "description", "status_id", "addresses"),
+    ObjectType.CONTACT: ("title", "emails", "phones", "urls"),
 }
 
 
@@ -37,7 +37,7 @@ def suggest(
     object_type: ObjectType, direction: Direction, attributes: Iterable[str], schema: CloseSchema,
     rows: Iterable[MappingRow],
 ) -> list[MappingRow]:  # fmt: skip
-    """Return rows that a person most likely wants and does not have yet, each field and each attribute once."""
+    """Return rows that a person most likely wants and does not have yet, each field once. Names go without a row."""
     mapped = {row.close for row in rows if (row.object_type, row.direction) == (object_type, direction)}
     fields = schema.fields(object_type)
     if direction is Direction.INBOUND:

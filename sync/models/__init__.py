@@ -1,6 +1,7 @@
 """Rows, constraints and small verbs."""
 
 from sync.models.activity import HullEvent, Opportunity, SegmentAction, SegmentEntry
+from sync.models.alert import Alert, AlertChannel, AlertDelivery
 from sync.models.approval import Approval
 from sync.models.batch import Batch
 from sync.models.budget import Budget, BudgetDemand, BudgetUse
@@ -21,6 +22,9 @@ from sync.models.schema import CloseField, CloseStatus, CloseUser, HullAttribute
 from sync.models.version import ConfigurationVersion
 
 __all__ = [
+    "Alert",
+    "AlertChannel",
+    "AlertDelivery",
     "Approval",
     "Batch",
     "Budget",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import transaction
 
@@ -22,6 +22,8 @@ from sync.services.intake import Heard, queue
 AT_ONCE = 200
 # How many pieces one task looks through before it lets others have the worker.
 PIECES = 25
+# A look through that has not moved for so long has lost its message.
+FORGOTTEN_AFTER = timedelta(minutes=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,13 @@ def estimate(resync: Resync) -> Estimate:
     """Estimate what it takes to write the affected records."""
     calls = round(resync.outbound * queries.calls_per_change(resync.connector))
     return Estimate(calls, queries.seconds_for(resync.connector, calls))
+
+
+def forgotten(*, now: datetime) -> list[int]:
+    """Return the connectors whose look through all records stands still, since its next message was lost."""
+    states = [Resync.State.COUNTING, Resync.State.QUEUEING]
+    rows = Resync.objects.filter(state__in=states, updated_at__lt=now - FORGOTTEN_AFTER)
+    return list(rows.values_list("connector_id", flat=True))
 
 
 def look_on(connector: Connector, *, now: datetime) -> bool:

@@ -64,7 +64,10 @@ def page(chromium: Browser, live_server: Any, settings: LazySettings) -> Iterato
     complaints: list[str] = []
     page.on("console", lambda told: complaints.append(told.text) if told.type == "error" else None)
     page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("request", lambda asked: complaints.append(asked.url) if not _is_ours(asked.url, live_server.url) else None)
+    page.on(
+        "request",
+        lambda asked: complaints.append(asked.url) if not _is_ours(asked.url, live_server.url) else None,
+    )
     page.goto("/admin/login/?next=/admin/")
     page.fill("input[name=username]", "ann")
     page.fill("input[name=password]", "ann-likes-tests")

@@ -11,6 +11,8 @@ from django.http import HttpResponse
 
 from accounts.models import Agency, Organization
 from sync.models import (
+    Alert,
+    AlertChannel,
     Approval,
     Batch,
     Budget,
@@ -96,6 +98,16 @@ def everything(name: str, now: datetime) -> SimpleNamespace:
     )  # fmt: skip
     rows.mapping = Mapping.objects.create(
         connector=connector, object_type="LEAD", direction="OUTBOUND", hull="industry", close="custom.cf_1"
+    )
+    rows.alert = Alert.objects.create(
+        connector=connector, kind="FAILING", message=f"{name} failed.", opened_at=now
+    )
+    rows.alertchannel = AlertChannel.objects.create(
+        agency=agency,
+        connector=connector,
+        name=f"{name} on call",
+        kind="SLACK",
+        url="https://hooks.example/secret-of-slack",
     )
     rows.configurationversion = versions.note(
         connector, {"created"}, by=f"{name} ann", said="First.", now=now

@@ -25,7 +25,7 @@ from tests.integration.admin.rows import SECRETS, everything, failed_change, lin
 SignIn = Callable[[Role, SimpleNamespace], Client]
 MODELS = (
     "connector", "change", "outcome", "run", "link", "delivery", "cursor", "lane", "intent", "closefield", "closestatus",
-    "hullsegment", "hullattribute", "batch", "approval", "budget", "configurationversion",
+    "hullsegment", "hullattribute", "batch", "approval", "budget", "configurationversion", "alert", "alertchannel",
 )  # fmt: skip
 LISTS = ("connector", "change", "outcome", "run", "link")
 

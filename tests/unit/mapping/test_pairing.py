@@ -34,7 +34,7 @@ SCHEMA = CloseSchema(
         (LEAD, "closeio/industry", None),
         (LEAD, "favourite_colour", None),
         (CONTACT, "job_title", "title"),
-        (CONTACT, "email", "emails.office"),
+        (CONTACT, "name", None),
         (CONTACT, "mobile_phone", "phones.mobile"),
         (CONTACT, "seniority", "custom.cf_4"),
         (CONTACT, "account.industry", None),
@@ -61,5 +61,5 @@ def test_what_is_mapped_already_is_not_suggested() -> None:
 
 def test_everything_comes_in_that_has_a_name() -> None:
     assert [row.close for row in suggest(CONTACT, IN, [], SCHEMA, ())] == [
-        "name", "title", "emails", "phones", "urls", "custom.cf_4",
+        "title", "emails", "phones", "urls", "custom.cf_4",
     ]  # fmt: skip
