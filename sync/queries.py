@@ -21,6 +21,7 @@ from django.db.models import (
     Q,
     QuerySet,
     Subquery,
+    Sum,
     Value,
     When,
 )
@@ -298,10 +299,23 @@ def with_health(connectors: QuerySet[Connector], *, now: datetime) -> QuerySet[C
 
 
 def with_last_changes(connectors: QuerySet[Connector]) -> QuerySet[Connector]:
-    """Add when each direction last wrote something: `last_outbound`, `last_inbound`."""
-    return connectors.annotate(
-        last_outbound=_last_write(Direction.OUTBOUND), last_inbound=_last_write(Direction.INBOUND)
+    """Add when each direction last wrote something, and how many pairs there are: `last_outbound`, `last_inbound`, `paired`."""
+    pairs = Link.objects.filter(
+        connector=OuterRef("pk"), hull_id__isnull=False, deleted_at=None, merged_into=""
     )
+    counted = pairs.order_by().values("connector").annotate(count=Count("pk")).values("count")
+    return connectors.annotate(
+        last_outbound=_last_write(Direction.OUTBOUND),
+        last_inbound=_last_write(Direction.INBOUND),
+        paired=Coalesce(Subquery(counted), 0),
+    )
+
+
+def calls_by_hour(connectors: QuerySet[Connector], *, now: datetime) -> dict[tuple[str, datetime], int]:
+    """Count the last day's requests to Close by connector's name and hour."""
+    rows = BudgetUse.objects.filter(connector__in=connectors.values("pk"), hour__gt=now - timedelta(hours=24))
+    found = rows.values_list("connector__name", "hour").annotate(count=Sum("calls"))
+    return {(name, hour): count for name, hour, count in found}
 
 
 def count_stuck(connectors: QuerySet[Connector]) -> int:

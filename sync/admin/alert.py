@@ -231,6 +231,7 @@ class AlertChannelAdmin(AgencyScopedAdmin):
 class AlertAdmin(HistoryAdmin):
     """The newest first; what is open now stands out."""
 
+    export_fields = ("opened_at", "closed_at", "connector", "kind", "message")
     list_display = ("state_shown", "what", "message", "opened", "lasted", "told", "connector_shown")
     list_filter = (("connector", ConnectorFilter), ("kind", ChoicesDropdownFilter))
     change_form_outer_after_template = "sync/admin/run.html"

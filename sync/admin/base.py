@@ -18,6 +18,7 @@ from accounts.access import organizations_visible_to
 from accounts.admin.scoped import ReadOnlyMixin, ScopedAdmin, principal_of
 from accounts.models import User
 from sync.admin import cells
+from sync.admin.export import CsvExport
 from sync.admin.words import DIRECTIONS, OBJECTS
 from sync.models import Connector
 
@@ -45,7 +46,7 @@ class ConnectorScopedAdmin(ScopedAdmin):
         return cells.unbroken(cells.stacked(OBJECTS[obj.object_type], DIRECTIONS[obj.direction]))
 
 
-class HistoryAdmin(ReadOnlyMixin, ConnectorScopedAdmin):  # type: ignore[misc]  # None where a permission may be None
+class HistoryAdmin(CsvExport, ReadOnlyMixin, ConnectorScopedAdmin):  # type: ignore[misc]  # None where a permission may be None
     """What happened: looked at and never edited, in lists too long to count."""
 
     paginator = InfinitePaginator

@@ -18,6 +18,7 @@ from accounts.permissions import Permission
 from sync import tasks
 from sync.admin import cells, conflicts, story
 from sync.admin.base import ConnectorFilter, ConnectorScopedAdmin, change_page, redirect
+from sync.admin.export import CsvExport
 from sync.admin.words import reason_words
 from sync.engine.plan import WaitReason
 from sync.models import Change, Link, Run
@@ -49,9 +50,10 @@ class QueueFilter(DropdownFilter):
 
 
 @admin.register(Change)
-class ChangeAdmin(ReadOnlyMixin, ConnectorScopedAdmin):  # type: ignore[misc]  # None where a permission may be None
+class ChangeAdmin(CsvExport, ReadOnlyMixin, ConnectorScopedAdmin):  # type: ignore[misc]  # None where a permission may be None
     """What needs a person comes first."""
 
+    export_fields = ("state", "reason", "message", "connector", "direction", "object_type", "label", "key", "attempts", "not_before", "queued_at")  # fmt: skip
     list_display = ("state_shown", "reason_shown", "record", "what", "attempts", "next_try", "queued", "connector_shown")  # fmt: skip
     list_filter = (
         QueueFilter,

@@ -11,7 +11,7 @@ from django.utils import timezone
 from sync import queries
 from sync.admin import cells, health
 from sync.admin.base import change_page, visible_connectors
-from sync.admin.charts import Chart, outcomes_chart
+from sync.admin.charts import Chart, outcomes_chart, requests_chart
 from sync.admin.story import Table
 
 MOST = 100
@@ -32,6 +32,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
         "has_more": len(connectors) == MOST,
         "chart": chart,
         "chart_link": cells.changelist("outcome"),
+        "calls": requests_chart(queries.calls_by_hour(visible, now=now), now=now),
     }
 
 
@@ -58,6 +59,8 @@ def _table(connectors: list[Any], now: datetime) -> Table:
             "Last change to Hull",
             "Waiting",
             "Failed and held",
+            "In step",
+            "Credentials",
         ],
     )
     table.rows = [
@@ -70,6 +73,8 @@ def _table(connectors: list[Any], now: datetime) -> Table:
                 f"{one.waiting:,}", f"oldest for {cells.age(one.oldest, now)}" if one.oldest else ""
             ),
             _stuck(one),
+            _in_step(one),
+            _credentials(one, now),
         ]
         for one in connectors
     ]
@@ -79,6 +84,27 @@ def _table(connectors: list[Any], now: datetime) -> Table:
 def _state(connector: Any, now: datetime) -> Any:
     state = health.describe(connector, now=now)
     return cells.wide(cells.stacked(state.badge, state.detail, state.move))
+
+
+def _in_step(connector: Any) -> Any:
+    """Say which share of the pairs neither waits nor is stuck."""
+    if not connector.paired:
+        return cells.NOTHING
+    open_ones = connector.waiting + connector.failed + connector.held
+    share = max(100 * (connector.paired - open_ones) / connector.paired, 0)
+    address = cells.changelist("link", connector__id__exact=connector.pk, pair="paired")
+    pairs = cells.link(address, f"{connector.paired:,} pairs")
+    return cells.unbroken(cells.stacked(f"{int(share * 10) / 10:g} %", pairs))
+
+
+def _credentials(connector: Any, now: datetime) -> Any:
+    """Say whether both are there, and when Close last took its key."""
+    lacking = health.missing(connector)
+    if lacking:
+        return cells.badge(f"{' and '.join(lacking)} missing", "warning")
+    if connector.health == queries.Health.BROKEN:
+        return cells.badge("See the state", "danger")
+    return cells.stacked("stored", cells.ago(connector.schema_read_at, now, never="not used yet"))
 
 
 def _stuck(connector: Any) -> Any:

@@ -16,6 +16,7 @@ from sync.models import Delivery
 class DeliveryAdmin(HistoryAdmin):
     """The newest first."""
 
+    export_fields = ("received_at", "connector", "source", "channel", "key", "messages", "accepted", "stale", "repeats", "problems")  # fmt: skip
     list_display = ("received", "source", "channel", "messages", "accepted", "stale", "repeats", "problems_shown", "connector")  # fmt: skip
     list_filter = (
         ("connector", ConnectorFilter),

@@ -17,7 +17,7 @@ from accounts.permissions import Permission
 from sync import tasks
 from sync.admin import cells, story
 from sync.admin.base import ConnectorFilter, HistoryAdmin, change_page, redirect
-from sync.admin.explain import ExplainPages
+from sync.admin.explain import ExplainPages, address
 from sync.admin.words import OBJECTS
 from sync.models import CloseField, Link, Run
 from sync.records import Direction, ObjectType
@@ -48,6 +48,7 @@ class PairFilter(DropdownFilter):
 class LinkAdmin(ExplainPages, HistoryAdmin):  # type: ignore[misc]  # None where a permission may be None
     """Both sides of a pair; the page shows them next to each other."""
 
+    export_fields = ("connector", "object_type", "label", "close_id", "hull_id", "parent_close_id", "close_updated_at", "paired_at", "sent_at", "deleted_at", "merged_into")  # fmt: skip
     list_display = (
         "record",
         "state_shown",
@@ -55,6 +56,7 @@ class LinkAdmin(ExplainPages, HistoryAdmin):  # type: ignore[misc]  # None where
         "in_close",
         "hull_id",
         "told_hull",
+        "why",
         "connector_shown",
     )
     list_filter = (PairFilter, ("connector", ConnectorFilter), ("object_type", ChoicesDropdownFilter))
@@ -69,7 +71,7 @@ class LinkAdmin(ExplainPages, HistoryAdmin):  # type: ignore[misc]  # None where
             {
                 "description": "Which record in Close goes with which record in Hull.",
                 "fields": (
-                    "record", "state_shown", "object_shown", "in_close", "hull_id", "paired_at", "close_updated_at",
+                    "record", "state_shown", "why", "object_shown", "in_close", "hull_id", "paired_at", "close_updated_at",
                     "told_hull", "connector",
                 ),
             },
@@ -115,8 +117,11 @@ class LinkAdmin(ExplainPages, HistoryAdmin):  # type: ignore[misc]  # None where
 
     @display(description="Record", ordering="label")
     def record(self, link: Link) -> SafeString:
-        history = cells.same_record("outcome", link.connector_id, link.hull_id or link.close_id)
-        return cells.stacked(link.label or link.close_id, cells.link(history, "what happened"))
+        return cells.broken(link.label or link.close_id)
+
+    @display(description="Why")
+    def why(self, link: Link) -> SafeString:
+        return cells.link(address(link.connector, link.close_id), "Explain")
 
     @display(description="State")
     def state_shown(self, link: Link) -> SafeString:
@@ -131,7 +136,7 @@ class LinkAdmin(ExplainPages, HistoryAdmin):  # type: ignore[misc]  # None where
         deep = cells.close_link(
             link.object_type, link.close_id, link.parent_close_id, "open", of=link.connector
         )
-        return cells.stacked(link.close_id, deep)
+        return cells.stacked(cells.broken(link.close_id), deep)
 
     @display(description="Hull last told", ordering="sent_at")
     def told_hull(self, link: Link) -> SafeString:

@@ -24,6 +24,7 @@ from sync.records import Direction
 class OutcomeAdmin(HistoryAdmin):
     """The newest first. Each cell leads to more of its kind: the same record, the same reason."""
 
+    export_fields = ("created_at", "connector", "direction", "object_type", "label", "key", "hull_id", "close_id", "result", "reason", "message", "fields", "version")  # fmt: skip
     list_display = ("when", "result_shown", "reason_shown", "record", "what", "written", "connector_shown")
     list_filter = (
         ("connector", ConnectorFilter),

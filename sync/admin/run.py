@@ -24,6 +24,7 @@ from sync.queries import count_reasons
 class RunAdmin(HistoryAdmin):
     """The newest first."""
 
+    export_fields = ("started_at", "finished_at", "connector", "kind", "direction", "trigger", "state", "dry_run", "considered", "counters", "close_calls", "hull_calls", "message")  # fmt: skip
     list_display = ("started", "state_shown", "kind_shown", "progress", "counted", "asked_close", "lasted", "connector_shown")  # fmt: skip
     list_filter = (
         ("connector", ConnectorFilter),

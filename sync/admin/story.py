@@ -9,7 +9,6 @@ from datetime import datetime
 from typing import Any
 
 from django.db.models import prefetch_related_objects
-from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from sync.admin import cells
@@ -84,7 +83,7 @@ def _pairs(links: Iterable[Link]) -> Table:
         table.rows.append(
             [
                 OBJECTS[link.object_type],
-                format_html("{} {} {}", page, link.close_id, in_close),
+                cells.stacked(page, cells.broken(link.close_id), in_close),
                 link.hull_id or "not paired",
                 link_state(link),
             ]

@@ -25,6 +25,7 @@ _SHOWN = 4
 class VersionAdmin(HistoryAdmin):
     """The newest first. Each says what it changed; any can be put back in force."""
 
+    export_fields = ("connector", "number", "created_at", "author_name", "note", "changed")  # fmt: skip
     list_display = ("number_shown", "what_changed", "author_name", "note", "made", "connector_shown")
     list_filter = (("connector", ConnectorFilter),)
     search_fields = ("author_name", "note", "connector__name")

@@ -11,7 +11,9 @@ from tests.journeys.world import World
 
 def test_preview_save_and_go_back(world: World, page: Page) -> None:
     for number in range(3):
-        world.tell_account(id=f"a-{number}", name=f"Acme {number}", domain=f"acme{number}.com", industry="Robots")
+        world.tell_account(
+            id=f"a-{number}", name=f"Acme {number}", domain=f"acme{number}.com", industry="Robots"
+        )
     world.settle()
     description = Mapping.objects.get(object_type="LEAD", direction="OUTBOUND", close="description")
 

@@ -18,7 +18,9 @@ def test_why_is_this_company_not_in_close(world: World, page: Page) -> None:
     page.get_by_label("Name, domain, e-mail address or id").fill("acme.com")
     page.get_by_role("button", name="Find").click()
 
-    expect(page.get_by_text("Not in segment: The record is in none of the segments named on the connector.")).to_be_visible()
+    expect(
+        page.get_by_text("Not in segment: The record is in none of the segments named on the connector.")
+    ).to_be_visible()
     expect(page.get_by_text("Only in Hull")).to_be_visible()
     picture(page, "explain-skipped")
 
@@ -27,7 +29,9 @@ def test_what_failed_is_replayed_in_bulk(world: World, page: Page) -> None:
     for number in range(4):
         world.tell_account(id=f"a-{number}", name=f"Acme {number}", domain=f"acme{number}.com")
     world.settle()
-    Change.objects.filter(direction="OUTBOUND").update(state="FAILED", reason="REJECTED", message="Close said: no.")
+    Change.objects.filter(direction="OUTBOUND").update(
+        state="FAILED", reason="REJECTED", message="Close said: no."
+    )
 
     page.goto("/admin/sync/change/?queue=attention")
     picture(page, "attention")
