@@ -27,6 +27,7 @@ from sync.admin.connector_live import LiveActions
 from sync.admin.fields import SecretField
 from sync.admin.hull_settings import HullSettingsActions
 from sync.admin.mapping import INLINES
+from sync.admin.picker import PickerPages
 from sync.admin.preview import PreviewActions
 from sync.admin.sandbox import SandboxActions
 from sync.admin.segment_actions import SegmentActions
@@ -45,6 +46,7 @@ _NAMES = frozenset({"name", "slug"})
 @admin.register(Connector)
 class ConnectorAdmin(
     SetupGuide,
+    PickerPages,
     LiveActions,
     PreviewActions,
     SandboxActions,

@@ -22,8 +22,10 @@ from accounts.permissions import Permission
 from sync import tasks
 from sync.admin import cells
 from sync.admin.base import author_of, change_page, free_slug, redirect
+from sync.errors import SyncError
 from sync.models import Connector, Run
-from sync.services import cloning, retyped, setup
+from sync.records import ObjectType
+from sync.services import cloning, options, retyped, setup
 
 _LATER = "No worker can be reached now. The scheduler does it as soon as it and a worker run."
 
@@ -55,6 +57,21 @@ class CloneForm(BaseDialogForm):
         field.queryset = found.select_related("agency").order_by("name", "pk")
 
 
+class FieldForm(BaseDialogForm):
+    """A custom field that Close does not have yet."""
+
+    object_type = forms.ChoiceField(
+        choices=[("LEAD", "Leads"), ("CONTACT", "Contacts")], label="Of", widget=UnfoldAdminSelectWidget
+    )
+    label = forms.CharField(
+        max_length=100, label="Name", widget=UnfoldAdminTextInputWidget, help_text="For example Industry."
+    )
+    type = forms.ChoiceField(
+        choices=[("text", "Text"), ("textarea", "Long text"), ("number", "Number"), ("date", "Date"), ("datetime", "Date and time")],
+        widget=UnfoldAdminSelectWidget,
+    )  # fmt: skip
+
+
 class ConnectorActions:
     """Mixed into the connector's admin. Every action begins with the permission on the very connector."""
 
@@ -67,7 +84,15 @@ class ConnectorActions:
         {
             "title": "More",
             "icon": "more_horiz",
-            "items": ["backfill", "run_retyped", "clone", "set_up", "all_versions", "compare_hull_settings"],
+            "items": [
+                "backfill",
+                "run_retyped",
+                "create_field",
+                "clone",
+                "set_up",
+                "all_versions",
+                "compare_hull_settings",
+            ],
         },
     )
 
@@ -97,6 +122,32 @@ class ConnectorActions:
         schema = setup.load_schema(connector)
         count = retyped.accept(connector, schema, retyped.resting(connector, schema), now=timezone.now())
         messages.success(request, f"{count} row{'s' * (count != 1)} run again." if count else "No row rests.")
+        return redirect(request, change_page(connector))
+
+    @action(
+        description="Create a field in Close", permissions=["change"], icon="add_box",
+        dialog={
+            "title": "Create a custom field in Close?", "form_class": FieldForm, "form_submit_text": "Create",
+            "description": "Everybody who uses Close sees it. It can be mapped here at once.",
+        },
+    )  # fmt: skip
+    def create_field(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
+        connector = self.get_permitted(request, object_id, Permission.EDIT_CONFIGURATION)  # type: ignore[attr-defined]
+        asked = form.cleaned_data
+        try:
+            made = options.create_field(
+                connector,
+                ObjectType(asked["object_type"]),
+                asked["label"].strip(),
+                asked["type"],
+                clock=timezone.now,
+            )
+        except SyncError as error:
+            messages.error(request, error.message)
+        else:
+            messages.success(
+                request, f"“{made.label}” is in Close now. Map it as custom.{made.close_id}, or by its name."
+            )
         return redirect(request, change_page(connector))
 
     @action(

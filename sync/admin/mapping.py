@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from django import forms
@@ -13,12 +13,13 @@ from unfold.forms import PaginationInlineFormSet
 from unfold.widgets import UnfoldAdminSelectWidget
 
 from accounts.admin.scoped import ScopedTabularInline
+from sync.admin import picker
 from sync.admin.fields import SuggestingInput
 from sync.admin.suggestions import Suggestions
 from sync.mapping.named import TRANSFORMS
 from sync.mapping.paths import parse_close_path
 from sync.mapping.validation import Problem, check_row, check_shape
-from sync.models import Mapping
+from sync.models import Connector, Mapping
 from sync.records import Conflict, Direction, MappingRow, Mode, ObjectType, OnNull, SyncSettings
 
 _MODES = {Mode.ALWAYS: "always", Mode.IF_EMPTY: "only if empty", Mode.ON_CREATE: "only when created"}
@@ -73,11 +74,20 @@ class MappingForm(forms.ModelForm):
         if "close" in self.fields:
             place = self.object_type, self.direction
             called = self.suggestions.called(*place)
-            self.fields["close"].widget = SuggestingInput(list_id("close", *place), called)
-            self.fields["hull"].widget = SuggestingInput(list_id("hull", *place))
+            connector = self.suggestions.connector
+            if connector is None:
+                self.fields["close"].widget = SuggestingInput(list_id("close", *place), called)
+                self.fields["hull"].widget = SuggestingInput(list_id("hull", *place))
+            else:
+                self._pick("close", connector, called)
+                self._pick("hull", connector, lambda name: "")
         for name, (label, offered) in _WORDS.items():
             if name in self.fields:
                 self._offer(name, label, offered)
+
+    def _pick(self, name: str, connector: Connector, called: Callable[[str], str]) -> None:
+        field, where = self.fields[name], picker.address(connector, name, self.object_type, self.direction)
+        field.widget = picker.PickerSelect(where, called, str(field.label))
 
     def _offer(self, name: str, label: str, offered: dict[str, str]) -> None:
         """Offer choices in words. An unknown stored one stays visible; one that is not sent keeps its value."""
@@ -207,10 +217,14 @@ class MappingInline(ScopedTabularInline):
         known_there = {"object_type": place[0], "direction": place[1], "suggestions": suggestions}
         form = type("PlacedForm", (self.form,), known_there)
         formset = type("PlacedFormSet", (MappingFormSet,), {"place": self.place})
-        self.datalists = {
-            list_id("close", *place): suggestions.close_fields(*place),
-            list_id("hull", *place): suggestions.hull_attributes(*place),
-        }
+        self.datalists = (
+            {}
+            if obj
+            else {
+                list_id("close", *place): suggestions.close_fields(*place),
+                list_id("hull", *place): suggestions.hull_attributes(*place),
+            }
+        )
         return super().get_formset(request, obj, form=form, formset=formset, **kwargs)
 
     def get_count(self, request: HttpRequest, obj: Any) -> int:

@@ -97,6 +97,30 @@ def add_missing(field: CloseField, *, clock: Callable[[], datetime]) -> tuple[st
     return wanted
 
 
+def create_field(
+    connector: Connector, object_type: ObjectType, label: str, type_: str, *, clock: Callable[[], datetime]
+) -> CloseField:
+    """Make a custom field in Close, unless one of that name is there, and return what is known of it.
+
+    Raises SyncError; ConfigurationError where the key may not, or the name is taken.
+    """
+    taken = connector.close_fields.filter(object_type=object_type, label__iexact=label, missing_since=None)
+    if taken.exists():
+        raise ConfigurationError(f"Close has a field “{label}” already. Choose it in the mapping.")
+    close = setup.close_client(connector)
+    try:
+        made = close.create_custom_field(object_type, label, type_)
+    except RejectedError as error:
+        if error.status != 403:
+            raise
+        raise ConfigurationError(
+            "The Close key may not manage custom fields. Add the field in Close, under Settings → Custom Fields, or enter an "
+            "administrator's key on the connector."
+        ) from None
+    setup.refresh_schema(connector, close, now=clock())
+    return connector.close_fields.get(object_type=object_type, close_id=made.close_id)
+
+
 def dismiss_new(field: CloseField) -> None:
     """Note that a person has seen the options that turned up in Close."""
     CloseField.objects.filter(pk=field.pk).update(new_options=[])

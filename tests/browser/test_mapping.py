@@ -20,7 +20,9 @@ def test_preview_save_and_go_back(world: World, page: Page) -> None:
     page.goto(f"/admin/sync/connector/{world.connector.pk}/change/#leads-hull-close")
     page.get_by_role("link", name="Leads: Hull → Close").click()
     picture(page, "mapping")
-    page.locator("[name=lead_outbound-1-hull]").fill("industry")
+    page.locator("#select2-id_lead_outbound-1-hull-container").click()
+    page.locator(".select2-search__field").last.fill("indus")
+    page.get_by_role("option", name="industry · e.g. Robots").click()
     page.get_by_role("button", name="Preview").click()
 
     preview = page.get_by_role("region", name="Preview")

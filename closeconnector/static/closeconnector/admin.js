@@ -19,6 +19,12 @@
     new MutationObserver(nameSearches).observe(document.body, { childList: true, subtree: true });
   });
 
+  document.addEventListener("formset:added", (event) => {
+    if (window.django?.jQuery?.fn.djangoCustomSelect2) {
+      django.jQuery(event.target).find(".unfold-admin-autocomplete").djangoCustomSelect2();
+    }
+  });
+
   document.addEventListener("htmx:afterSettle", () => {
     const drawn = [...document.querySelectorAll("canvas.chart")];
     const told = [...document.querySelectorAll("script[data-chart-data]")].map((one) => JSON.parse(one.textContent));

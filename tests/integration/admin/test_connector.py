@@ -267,12 +267,29 @@ class TestMapping:
     def test_suggestions_name_fields_and_attributes(
         self, admin_client: Client, ours: SimpleNamespace
     ) -> None:
-        shown = text(admin_client.get(page(ours.connector)))
+        def offered(side: str, place: str, term: str = "") -> dict[str, str]:
+            address = reverse("admin:sync_connector_choices", args=[ours.connector.pk])
+            answer = admin_client.get(address, {"side": side, "place": place, "term": term}).json()
+            return {one["id"]: one["text"] for one in answer["results"]}
 
-        assert '<option value="custom.cf_1">Industry</option>' in shown
-        assert '<option value="industry">' in shown
-        assert '<option value="addresses.business.zipcode">Business address: zip code</option>' in shown
-        assert '<option value="closeio/industry">' in shown
+        fields = offered("close", "lead_outbound")
+        assert fields["custom.cf_1"] == "Industry (custom.cf_1) · text · e.g. Robotics · mapped with industry"
+        assert fields["addresses.business.zipcode"] == "Business address: zip code"
+        assert offered("hull", "lead_outbound", "indus") == {
+            "industry": "industry · e.g. Robotics · mapped with custom.cf_1", "northwind_industry": "northwind_industry · string",
+        }  # fmt: skip
+        assert "closeio/industry" in offered("hull", "lead_inbound")
+        assert offered("close", "lead_inbound", "no such") == {}
+
+    def test_nobody_looks_into_others_fields(
+        self, sign_in: SignIn, ours: SimpleNamespace, theirs: SimpleNamespace
+    ) -> None:
+        address = reverse("admin:sync_connector_choices", args=[theirs.connector.pk])
+
+        assert (
+            sign_in(Role.OWNER, ours).get(address, {"side": "close", "place": "lead_outbound"}).status_code
+            == 404
+        )
 
 
 def form_without_row(ours: SimpleNamespace) -> dict[str, Any]:
