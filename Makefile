@@ -87,6 +87,7 @@ bench-outbound: setup ## Count what writing to Close costs, and how much of its 
 
 screenshots: setup ## Take the pictures of the documentation anew
 	@$(PY) docs/screenshots.py
+	@PICTURES=docs/images $(PY) -m pytest -q tests/browser/test_setup.py tests/browser/test_mapping.py tests/browser/test_queue.py
 
 differences: setup ## Write docs/differences.md anew from the verdicts on the recorded inputs
 	@DJANGO_SETTINGS_MODULE=tests.settings $(PY) -c 'import django; django.setup(); from tests.vectors.page import PAGE, page; PAGE.write_text(page())'

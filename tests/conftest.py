@@ -57,7 +57,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for mark, why_not in NEEDS.items():
         marked = [item for item in items if item.get_closest_marker(mark)]
         reason = why_not() if marked else ""
-        must_run = CI and mark == "needs_redis"
+        must_run = CI and mark in ("needs_redis", "needs_browser")
         for item in marked if reason and not must_run else []:
             item.add_marker(pytest.mark.skip(reason=f"{mark}: {reason}"))
 

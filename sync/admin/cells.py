@@ -59,7 +59,7 @@ def unbroken(content: Any) -> SafeString:
 
 def broken(content: Any) -> SafeString:
     """Render a value that may be long and have no spaces, broken where it has to be."""
-    return format_html('<div style="overflow-wrap: anywhere; min-width: 7rem">{}</div>', content)
+    return format_html('<div style="overflow-wrap: anywhere; min-width: 9rem">{}</div>', content)
 
 
 def stacked_plainly(lines: Iterable[Any]) -> SafeString:

@@ -75,7 +75,7 @@ class FieldForm(BaseDialogForm):
 class ConnectorActions:
     """Mixed into the connector's admin. Every action begins with the permission on the very connector."""
 
-    actions = ("test_selected", "sync_selected", "pause_selected", "resume_selected")
+    actions = ("test_selected", "sync_selected", "backfill_selected", "pause_selected", "resume_selected")
     actions_detail: Any = (
         "sync_now",
         "test_connection",
@@ -273,14 +273,14 @@ class ConnectorActions:
 
     # ── Many ─────────────────────────────────────────────────────────────────────────────────────
 
-    @action(description="Test connection", permissions=["run"])
+    @action(description="Test connection: one real request to each side", permissions=["run"])
     def test_selected(self, request: HttpRequest, queryset: QuerySet[Connector]) -> None:
         for connector in self._all_permitted(request, queryset):
             tried = setup.test_connection(connector, clock=timezone.now)
             level = messages.SUCCESS if tried.is_good else messages.ERROR
             messages.add_message(request, level, f"{connector.name}: {' '.join(tried.sentences)}")
 
-    @action(description="Sync now", permissions=["run"])
+    @action(description="Sync now: read Close, work off both queues", permissions=["run"])
     def sync_selected(self, request: HttpRequest, queryset: QuerySet[Connector]) -> None:
         chosen = self._all_permitted(request, queryset)
         active = [connector for connector in chosen if connector.is_active]
@@ -291,14 +291,27 @@ class ConnectorActions:
         later = "" if all(told) else f" {_LATER}"
         messages.success(request, f"{sum(told)} started.{rest}{later}")
 
-    @action(description="Pause", permissions=["run"])
+    @action(description="Backfill: read everything in Close again", permissions=["run"])
+    def backfill_selected(self, request: HttpRequest, queryset: QuerySet[Connector]) -> None:
+        chosen = self._all_permitted(request, queryset)
+        active = [connector for connector in chosen if connector.is_active]
+        told = [
+            tasks.dispatch(tasks.pull, connector_id=one.pk, trigger=Run.Trigger.PERSON, full=True)
+            for one in active
+        ]
+        rest = (
+            f" {len(chosen) - len(active)} are paused or switched off." if len(active) < len(chosen) else ""
+        )
+        messages.success(request, f"{sum(told)} started.{rest}{'' if all(told) else f' {_LATER}'}")
+
+    @action(description="Pause: nothing is read or written meanwhile", permissions=["run"])
     def pause_selected(self, request: HttpRequest, queryset: QuerySet[Connector]) -> None:
         running = [found for found in self._all_permitted(request, queryset) if found.paused_at is None]
         for connector in running:
             connector.pause(_pause_reason(request, ""), now=timezone.now())
         messages.success(request, f"{len(running)} paused.")
 
-    @action(description="Resume", permissions=["run"])
+    @action(description="Resume: go on with what waited", permissions=["run"])
     def resume_selected(self, request: HttpRequest, queryset: QuerySet[Connector]) -> None:
         paused = [found for found in self._all_permitted(request, queryset) if found.paused_at is not None]
         for connector in paused:

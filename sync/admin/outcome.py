@@ -13,11 +13,12 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFil
 from unfold.decorators import display
 
 from sync.admin import cells, story
-from sync.admin.base import ConnectorFilter, HistoryAdmin
+from sync.admin.base import ConnectorFilter, HistoryAdmin, change_page
 from sync.admin.words import reason_words
 from sync.engine.plan import Result
 from sync.models import Outcome
 from sync.records import Direction
+from sync.services import versions
 
 
 @admin.register(Outcome)
@@ -45,7 +46,7 @@ class OutcomeAdmin(HistoryAdmin):
                 "description": "What happened to this record, and what to do next.",
                 "fields": (
                     "result_shown", "reason_shown", "message", "notes_shown", "written", "record", "what", "hull_id",
-                    "close_id", "when_exactly", "run", "connector", "version",
+                    "close_id", "when_exactly", "run", "connector", "version_shown",
                 ),
             },
         ),
@@ -93,6 +94,13 @@ class OutcomeAdmin(HistoryAdmin):
     @display(description="Left out")
     def notes_shown(self, outcome: Outcome) -> SafeString:
         return cells.stacked_plainly(outcome.notes) or SafeString(cells.NOTHING)
+
+    @display(description="Version of the settings")
+    def version_shown(self, outcome: Outcome) -> SafeString | str:
+        found = versions.find(outcome.connector, outcome.version)
+        return (
+            cells.link(change_page(found), str(found.number), found.note) if found else str(outcome.version)
+        )
 
     @display(description="Connector", ordering="connector__name")
     def connector_shown(self, outcome: Outcome) -> SafeString:

@@ -226,6 +226,7 @@ VERDICTS: Mapping[Verdict, Words] = {
     Verdict.PAUSED: Words("Paused field", "It went back and forth.", "Resume it on the link's page."),
     Verdict.LEFT_OUT: Words("Blocked", "The other side does not take this value.", "Correct it in Hull, or the row."),
     Verdict.PARKED: Words("Row rests", "The field is gone or has another type.", "Correct the row in the mapping."),
+    Verdict.RECORD: Words("Not written", "The record itself is skipped or held; see above."),
     Verdict.NOTHING: Words("Nothing there", "Neither side holds a value."),
 }  # fmt: skip
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -31,6 +31,7 @@ class Verdict(StrEnum):
     LEFT_OUT = "LEFT_OUT"
     PARKED = "PARKED"
     NOTHING = "NOTHING"
+    RECORD = "RECORD"
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +128,11 @@ def _missing(
         row,
         note,
     )
+
+
+def of_skipped(stories: Sequence[FieldStory]) -> list[FieldStory]:
+    """Return what the fields of a record come to that is itself skipped or held: nothing of it is written."""
+    return [replace(one, verdict=Verdict.RECORD) if one.verdict is Verdict.NEXT else one for one in stories]
 
 
 def inbound_fields(decision: InboundDecision, settings: SyncSettings) -> list[FieldStory]:

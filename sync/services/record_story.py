@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sync import queries
-from sync.engine.explaining import FieldStory, inbound_fields, outbound_fields
+from sync.engine.explaining import FieldStory, inbound_fields, of_skipped, outbound_fields
 from sync.engine.inbound import plan_inbound
 from sync.engine.plan import Result
-from sync.engine.preview import Line
+from sync.engine.preview import Effect, Line
 from sync.models import Change, Connector, Link, Outcome, RecordPause
 from sync.records import Direction, ObjectType, SyncSettings
 from sync.services import explain, pausing, preview, setup
@@ -63,8 +63,11 @@ def tell(connector: Connector, record: RecordStory) -> RecordStory:
     record.outcomes = queries.latest_outcomes(connector, [record.hull_id, record.close_id], limit=50)
     if record.outbound:
         record.told = explain.hull_side(record.outbound)
-        record.fields += _outbound_fields(connector, record.outbound, settings)
-        record.next_steps += preview.outbound(connector, [record.outbound], settings)
+        steps = preview.outbound(connector, [record.outbound], settings)
+        fields = _outbound_fields(connector, record.outbound, settings)
+        is_stopped = any(step.effect in (Effect.SKIPPED, Effect.HELD) for step in steps)
+        record.fields += of_skipped(fields) if is_stopped else fields
+        record.next_steps += steps
     if record.link and not record.link.is_gone:
         record.fields += _inbound_fields(record.link, settings)
         record.next_steps += preview.inbound(connector, [record.link], settings)

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from django.contrib import admin
+from django.urls import reverse
 from playwright.sync_api import Page
 
 from sync.models import ConfigurationVersion, Connector, Link, Outcome, Run
@@ -52,6 +54,15 @@ def site(world: World) -> dict[str, Any]:
     }
 
 
+def _lists() -> dict[str, str]:
+    """Return every list of the admin."""
+    models = [model._meta for model in admin.site._registry]
+    return {
+        f"list of {one.model_name}": reverse(f"admin:{one.app_label}_{one.model_name}_changelist")
+        for one in models
+    }
+
+
 def findings(page: Page) -> list[str]:
     """Return what axe finds serious, each with the first element concerned."""
     found = Axe().run(page).response["violations"]
@@ -66,7 +77,8 @@ def findings(page: Page) -> list[str]:
 def test_axe_finds_nothing_serious(page: Page, site: dict[str, Any], scheme: str) -> None:
     page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]  # one of two words
     wrong = {}
-    for name, path in PAGES.items():
+    pages = PAGES | _lists() if scheme == "light" else PAGES
+    for name, path in pages.items():
         page.goto(path.format(**site), wait_until="networkidle")
         if found := findings(page):
             wrong[name] = found

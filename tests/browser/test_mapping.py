@@ -5,6 +5,7 @@ from __future__ import annotations
 from playwright.sync_api import Page, expect
 
 from sync.models import Connector, Mapping
+from sync.services import versions
 from tests.browser.conftest import picture
 from tests.journeys.world import World
 
@@ -14,6 +15,7 @@ def test_preview_save_and_go_back(world: World, page: Page) -> None:
         world.tell_account(
             id=f"a-{number}", name=f"Acme {number}", domain=f"acme{number}.com", industry="Robots"
         )
+    versions.note(world.connector, {"created"}, by="bob", said="As we agreed with Acme.", now=world.clock())
     world.settle()
     description = Mapping.objects.get(object_type="LEAD", direction="OUTBOUND", close="description")
 

@@ -54,7 +54,7 @@ def test_a_record_that_was_never_sent_is_explained(world: World, admin_client: C
     assert "Only in Hull" in shown
     assert "Not in segment" in shown
     assert "Add the segment, or change the record so that it enters one." in shown
-    assert verdicts(admin_client, name) == {"name": "NEXT", "url": "NEXT", "description": "NEXT"}
+    assert verdicts(admin_client, name) == {"name": "RECORD", "url": "RECORD", "description": "RECORD"}
 
 
 def test_each_field_says_its_rule_and_who_holds_what(world: World, admin_client: Client) -> None:
