@@ -105,7 +105,13 @@ def _piece(connector: Connector, settings: SyncSettings, now: datetime) -> bool:
     """Look at the next few hundred records, Hull's first. False when none is left, or nobody wants to know any more."""
     with transaction.atomic():
         row = Resync.objects.select_for_update().filter(connector=connector).first()
-        if row is None or not row.is_under_way or row.version != connector.version:
+        if row is None or not row.is_under_way:
+            return False
+        if (
+            row.version != connector.version
+        ):  # the settings changed meanwhile: whoever changed them has counted anew
+            row.state, row.finished_at = Resync.State.DISMISSED, now
+            row.save()
             return False
         changes = list(
             preview.all_outbound(connector).filter(pk__gt=row.outbound_at).order_by("pk")[:AT_ONCE]

@@ -14,22 +14,23 @@ from django.conf import settings as django_settings
 from django.core.mail import EmailMessage
 from django.db import transaction
 from django.db.models import Q, QuerySet
-from django.db.models.functions import TruncHour
 from django.urls import reverse
 
 from sync import queries
-from sync.engine.alerts import AlertKind, Facts, conditions, raised, recovered
+from sync.engine.alerts import SHORTEST_SILENCE, AlertKind, Facts, conditions, raised, recovered
 from sync.engine.plan import Result
 from sync.engine.retry import next_attempt
 from sync.errors import RejectedError, SyncError, TransientError
 from sync.hull.extracts import is_public_address
-from sync.models import Alert, AlertChannel, AlertDelivery, Approval, Connector, Outcome
+from sync.models import Alert, AlertChannel, AlertDelivery, Approval, Connector, Outcome, Run
 from sync.outbox import post_to
 from sync.services.configuration import is_paused_by_an_error
 
 LOOKS_BACK = timedelta(days=14)
 MOST_ATTEMPTS = 8
 AT_ONCE = 50
+# For so long a message belongs to the worker that sends it.
+TAKES = timedelta(minutes=2)
 _WRITTEN = (Result.CREATED, Result.UPDATED)
 _TITLES = {
     AlertKind.FAILING: "is failing", AlertKind.SILENT: "is silent", AlertKind.BUDGET: "waits for Close's rate limit",
@@ -69,13 +70,7 @@ def look_at(connector: Connector, *, now: datetime) -> int:
 
 def _facts(connector: Any, now: datetime) -> Facts:
     outcomes = Outcome.objects.filter(connector=connector)
-    written = outcomes.filter(created_at__gte=now - LOOKS_BACK, result__in=_WRITTEN)
-    hours = (
-        written.annotate(hour=TruncHour("created_at"))
-        .values_list("hour", flat=True)
-        .order_by("hour")
-        .distinct()
-    )
+    moments, changes = _written_lately(connector, now) if connector.is_active else ((), 0)
     outlook = queries.outlook(connector)
     is_running = connector.is_active
     is_silent = connector.health == queries.Health.SILENT
@@ -84,9 +79,25 @@ def _facts(connector: Any, now: datetime) -> Facts:
         stopped_by=connector.pause_reason if is_paused_by_an_error(connector) else "",
         failed=outcomes.filter(created_at__gte=now - timedelta(hours=1), result=Result.FAILED).values("key").distinct().count(),
         not_read_since=(connector.read_at or connector.created_at) if is_silent else None,
-        moments=tuple(hours), changes=written.count() if is_running else 0,
+        moments=moments, changes=changes,
         seconds_to_finish=outlook.seconds, waits=outlook.waiting, held_back=_held_back(connector),
     )  # fmt: skip
+
+
+def _written_lately(connector: Connector, now: datetime) -> tuple[tuple[datetime, ...], int]:
+    """Return the hours in which runs wrote something, and how many records, where the last of it is a while ago."""
+    runs = connector.runs.filter(kind=Run.Kind.DRAIN, dry_run=False, started_at__gte=now - LOOKS_BACK)
+    told = runs.order_by("started_at").values_list("started_at", "counters")
+    recent = told.filter(started_at__gte=now - SHORTEST_SILENCE)
+    if any(_count(counters) for _, counters in recent):
+        return (), 0
+    written = [(at, count) for at, counters in told if (count := _count(counters))]
+    hours = dict.fromkeys(at.replace(minute=0, second=0, microsecond=0) for at, _ in written)
+    return tuple(hours), sum(count for _, count in written)
+
+
+def _count(counters: Mapping[str, int]) -> int:
+    return sum(counters.get(result, 0) for result in _WRITTEN)
 
 
 def _held_back(connector: Connector) -> int:
@@ -132,6 +143,11 @@ def send_due(*, now: datetime, jitter: Callable[[], float], post: Post | None = 
 
 def send(delivery: AlertDelivery, *, now: datetime, jitter: Callable[[], float], post: Post) -> bool:
     """Send one message. A message may come twice when a process dies between sending and writing that down."""
+    mine = AlertDelivery.objects.filter(
+        pk=delivery.pk, state=AlertDelivery.State.PENDING, not_before=delivery.not_before
+    )
+    if not mine.update(not_before=now + TAKES):
+        return False  # another worker sends it
     try:
         _tell(delivery, now, post)
     except (SyncError, OSError) as error:

@@ -17,7 +17,7 @@ from django.core import mail
 from accounts.models import Agency
 from sync import queries
 from sync.errors import RejectedError, TransientError
-from sync.models import Alert, AlertChannel, AlertDelivery, Connector
+from sync.models import Alert, AlertChannel, AlertDelivery, Connector, Run
 from sync.services import alerting
 from tests.integration.admin.rows import everything
 
@@ -29,6 +29,8 @@ KEY_REFUSED = "The Close key was refused."
 def ours(db: None, now: datetime) -> SimpleNamespace:
     rows = everything("northwind", now)
     rows.approval.delete()
+    rows.run.counters = {}
+    rows.run.save()
     rows.alert.delete()
     rows.alertchannel.delete()
     return rows
@@ -167,3 +169,40 @@ def test_a_test_message_says_why_it_did_not_arrive(ours: SimpleNamespace, now: d
     assert alerting.try_out(row, now=now, post=Posts()) == ""
     refused = Posts(RejectedError("hooks.example answered 404.", status=404))
     assert alerting.try_out(row, now=now, post=refused) == "hooks.example answered 404."
+
+
+def test_silence_is_told_by_what_runs_wrote(ours: SimpleNamespace, now: datetime) -> None:
+    channel(ours.agency)
+    for hour in range(3, 30):
+        at = now - timedelta(hours=hour)
+        Run.objects.create(
+            connector=ours.connector, kind="DRAIN", direction="INBOUND", trigger="SCHEDULE", state="FINISHED", considered=5,
+            counters={"UPDATED": 5} if hour > 4 else {"SKIPPED": 5}, started_at=at, finished_at=at,
+        )  # fmt: skip
+
+    watch(now)
+
+    (alert,) = Alert.objects.all()
+    assert (alert.kind, "longer than usual (an hour)" in alert.message) == ("SILENT", True)
+
+    ours.run.counters, ours.run.started_at = {"CREATED": 1}, now
+    ours.run.save()
+    watch(now + timedelta(minutes=1))
+
+    assert [one.subject for one in mail.outbox] == [
+        "Northwind to Close is silent",
+        "Northwind to Close recovered",
+    ]
+
+
+def test_a_message_that_is_being_sent_is_not_sent_twice(ours: SimpleNamespace, now: datetime) -> None:
+    channel(ours.agency, kind="SLACK", url="https://hooks.example/slack", emails=[])
+    stop(ours.connector, now)
+    alerting.watch(now=now)
+    delivery = AlertDelivery.objects.get()
+    posts = Posts()
+
+    for _ in range(2):
+        alerting.send(delivery, now=now, jitter=lambda: 0.0, post=posts)
+
+    assert len(posts.sent) == 1
