@@ -109,14 +109,14 @@ def ask_hull(connector: Connector) -> dict[str, Any]:
 
 @transaction.atomic
 def take_over(
-    connector: Connector, settings: Mapping[str, Any], *, by: Author, now: datetime
+    connector: Connector, settings: Mapping[str, Any], *, by: Author = "", now: datetime
 ) -> tuple[str, ...]:
     """Take settings over once, wherever home is. Returns what in them could not be used."""
     _remember(connector, settings, _digest(settings), connector.hull_settings_stamp, now)
     return import_private_settings(connector, settings, by=by, now=now).problems
 
 
-def move_home(connector: Connector, home: str, *, by: Author, now: datetime) -> tuple[str, ...]:
+def move_home(connector: Connector, home: str, *, by: Author = "", now: datetime) -> tuple[str, ...]:
     """Change where the settings live. Returns what could not be taken along. Raises SyncError when Hull is not reached.
 
     Towards Hull our present settings are written there first, so that moving changes nothing by itself; towards

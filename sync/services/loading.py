@@ -99,12 +99,13 @@ class Knowledge:
     """What was learned from Close just now, beyond what is stored.
 
     `current` holds the records that were read. `is_index_current` is not set when the event log could not be
-    read; `looked_up` names the records that were searched for instead.
+    read; `looked_up` names the records that were searched for instead, `paused` the records that a person paused.
     """
 
     current: dict[tuple[str, str], KnownRecord] = field(default_factory=dict)
     is_index_current: bool = True
     looked_up: set[tuple[ObjectType, str]] = field(default_factory=set)
+    paused: pausing.Paused | None = None
 
 
 # An account, its users, whether a person pushed them, and whether Hull told that the account is gone.
@@ -180,7 +181,8 @@ class _Finder:
         self._by_value = _links_by_value(connector, values)
         self._intents = _open_intents(connector)
         self._siblings = _made_by_siblings(connector, records, settings)
-        self._paused = pausing.load(connector)
+        knowledge.paused = knowledge.paused or pausing.load(connector)
+        self._paused = knowledge.paused
         self.none_of_them: set[tuple[str, str]] = set()
 
     def record(
