@@ -318,7 +318,7 @@ def test_a_slice_costs_few_queries(world: World, django_assert_max_num_queries: 
     with django_assert_max_num_queries(25):
         world.notify("account:update", accounts)
 
-    with django_assert_max_num_queries(106):
+    with django_assert_max_num_queries(107):
         outbound.drain(world.connector, trigger="COMMAND", clock=world.clock)
 
     assert len(world.close.leads) == 100
