@@ -14,6 +14,7 @@ from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Lower
+from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
 from accounts.roles import Role
@@ -27,7 +28,7 @@ HOST = RegexValidator(
 class User(AbstractUser):
     """Someone who signs in."""
 
-    email = models.EmailField("e-mail address")
+    email = models.EmailField(_("e-mail address"))
 
     class Meta(AbstractUser.Meta):
         constraints: ClassVar = [
@@ -47,7 +48,7 @@ class Agency(models.Model):
     history = HistoricalRecords()
 
     class Meta:
-        verbose_name_plural = "agencies"
+        verbose_name_plural = _("agencies")
 
     def __str__(self) -> str:
         return f"{self.name} ({self.slug})"
@@ -61,10 +62,10 @@ class Organization(models.Model):
     slug = models.SlugField(max_length=80)
     name = models.CharField(max_length=200)
     hull_domain = models.CharField(
-        "Hull domain",
+        _("Hull domain"),
         max_length=253,
         validators=[HOST],
-        help_text="Host of the Hull organization, for example acme.hullapp.io.",
+        help_text=_("Host of the Hull organization, for example acme.hullapp.io."),
     )
     created_at = models.DateTimeField(auto_now_add=True)
     history = HistoricalRecords()
@@ -85,7 +86,7 @@ class Membership(models.Model):
     agency = models.ForeignKey(Agency, on_delete=models.CASCADE, related_name="memberships")
     organization = models.ForeignKey(
         Organization, on_delete=models.CASCADE, related_name="memberships", null=True, blank=True,
-        help_text="None chosen: the whole agency.",
+        help_text=_("None chosen: the whole agency."),
     )  # fmt: skip
     role = models.CharField(max_length=8, choices=ROLES, default=Role.VIEWER.value)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -129,10 +130,10 @@ class ApiToken(models.Model):
     """Lets a program act for an agency, in one role. Only a hash of it is kept."""
 
     agency = models.ForeignKey(Agency, on_delete=models.CASCADE, related_name="api_tokens")
-    name = models.CharField(max_length=120, blank=True, help_text="What it is for.")
+    name = models.CharField(max_length=120, blank=True, help_text=_("What it is for."))
     role = models.CharField(max_length=8, choices=ROLES, default=Role.VIEWER.value)
     prefix = models.CharField(
-        max_length=16, unique=True, editable=False, help_text="How it begins: enough to recognise it."
+        max_length=16, unique=True, editable=False, help_text=_("How it begins: enough to recognise it.")
     )
     digest = models.CharField(max_length=64, unique=True, editable=False)
     expires_at = models.DateTimeField(null=True, blank=True)
@@ -147,7 +148,7 @@ class ApiToken(models.Model):
     objects: ClassVar[ApiTokenManager] = ApiTokenManager()
 
     class Meta:
-        verbose_name = "API token"
+        verbose_name = _("API token")
         constraints: ClassVar = [
             models.CheckConstraint(
                 condition=Q(role__in=[role.value for role in Role]), name="token_role_known"

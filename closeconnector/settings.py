@@ -30,6 +30,7 @@ ROOT_URLCONF = "closeconnector.urls"
 WSGI_APPLICATION = "closeconnector.wsgi.application"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 LANGUAGE_CODE = "en-us"
+LOCALE_PATHS = [BASE_DIR / "locale"]  # a translation goes here; see docs/architecture.md
 TIME_ZONE = "UTC"
 USE_TZ = True
 STATIC_URL = "/static/"

@@ -10,4 +10,9 @@ class SyncConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from sync import checks, signals  # noqa: F401 - importing registers them
+        from django.apps import apps
+
+        from sync import checks, names, signals  # noqa: F401 - importing registers two of them
+
+        for label in ("accounts", "sync"):
+            names.make_translatable(apps.get_app_config(label).get_models())

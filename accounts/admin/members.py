@@ -13,6 +13,8 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.encoding import force_bytes
 from django.utils.http import urlsafe_base64_encode
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action
 from unfold.widgets import UnfoldAdminEmailInputWidget
 
@@ -28,7 +30,9 @@ class InvitationForm(forms.ModelForm):  # not a generic at run time
 
     email = forms.EmailField(
         widget=UnfoldAdminEmailInputWidget,
-        help_text="Someone who is new here gets an account, and you get a link for them to choose a password.",
+        help_text=_(
+            "Someone who is new here gets an account, and you get a link for them to choose a password."
+        ),
     )
     manageable: QuerySet[Membership]
     by_superuser: bool
@@ -40,7 +44,7 @@ class InvitationForm(forms.ModelForm):  # not a generic at run time
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["agency"].required = False
-        self.fields["agency"].help_text = "Only needed for a role in the whole agency."
+        self.fields["agency"].help_text = gettext("Only needed for a role in the whole agency.")
 
     def clean(self) -> dict[str, Any]:
         """Fill in the agency of an organization; refuse people of other tenants and a second role."""
@@ -48,7 +52,7 @@ class InvitationForm(forms.ModelForm):  # not a generic at run time
         if organization := data.get("organization"):
             data["agency"] = organization.agency
         if not data.get("agency"):
-            raise ValidationError("Choose an organization, or the agency for a role in all of it.")
+            raise ValidationError(gettext("Choose an organization, or the agency for a role in all of it."))
         self._check_person(data)
         return data
 
@@ -57,9 +61,11 @@ class InvitationForm(forms.ModelForm):  # not a generic at run time
         if person is None:
             return
         if not self.by_superuser and person.memberships.exclude(pk__in=self.manageable.values("pk")).exists():
-            self.add_error("email", "This person belongs to other tenants too. Ask a superuser to add them.")
+            self.add_error(
+                "email", gettext("This person belongs to other tenants too. Ask a superuser to add them.")
+            )
         if person.memberships.filter(agency=data["agency"], organization=data.get("organization")).exists():
-            self.add_error("email", "This person has a role there already.")
+            self.add_error("email", gettext("This person has a role there already."))
 
     def save(self, commit: bool = True) -> Membership:
         self.instance.user = find_or_invite(self.cleaned_data["email"])
@@ -109,7 +115,7 @@ class MembershipAdmin(ScopedAdmin):
         if not change:
             self.show_sign_in_links(request, Membership.objects.filter(pk=obj.pk))
 
-    @action(description="Show a link to choose a password", permissions=["manage_members"])
+    @action(description=_("Show a link to choose a password"), permissions=["manage_members"])
     def show_sign_in_links(self, request: HttpRequest, queryset: QuerySet[Membership]) -> None:
         """Show a link for each of those who never had a password and belong to nobody else."""
         invited = [
@@ -117,10 +123,13 @@ class MembershipAdmin(ScopedAdmin):
         ]
         for user in invited:
             self.message_user(
-                request, f"Send {user.email} this link to choose a password: {_link(request, user)}"
+                request,
+                gettext("Send {email} this link to choose a password: {value}").format(
+                    email=user.email, value=_link(request, user)
+                ),
             )
         if not invited:
-            self.message_user(request, "No link needed: they can sign in already.", messages.INFO)
+            self.message_user(request, gettext("No link needed: they can sign in already."), messages.INFO)
 
     def manageable(self, request: HttpRequest) -> QuerySet[Membership]:
         return self.scope(request, Membership.objects.all(), Permission.MANAGE_MEMBERS)

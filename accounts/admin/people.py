@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as BaseUserAdmin
 from django.contrib.auth.models import Group
+from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
@@ -17,7 +18,7 @@ class MembershipInline(TabularInline):
     model = Membership
     extra = 0
     fields = ("agency", "organization", "role")
-    verbose_name_plural = "Memberships"
+    verbose_name_plural = _("Memberships")
 
 
 @admin.register(User)
@@ -31,13 +32,15 @@ class UserAdmin(BaseUserAdmin, ModelAdmin):
     fieldsets = (
         (None, {"fields": ("username", "email", "password", "first_name", "last_name")}),
         (
-            "What this person may do",
+            _("What this person may do"),
             {
-                "description": "Staff may open this admin and see what their memberships allow. Superusers see everything.",
+                "description": _(
+                    "Staff may open this admin and see what their memberships allow. Superusers see everything."
+                ),
                 "fields": ("is_active", "is_staff", "is_superuser"),
             },
         ),
-        ("When", {"fields": ("last_login", "date_joined")}),
+        (_("When"), {"fields": ("last_login", "date_joined")}),
     )
     add_fieldsets = (
         (None, {"classes": ("wide",), "fields": ("username", "email", "is_staff", "password1", "password2")}),

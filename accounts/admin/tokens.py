@@ -8,6 +8,8 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action, display
 
 from accounts.admin.scoped import AgencyScopedAdmin, ScopedHistoryAdmin
@@ -33,7 +35,7 @@ class ApiTokenAdmin(ScopedHistoryAdmin, AgencyScopedAdmin):
         asked = ("agency", "name", "role", "expires_at")
         return (*asked, "prefix", "last_used_at", "revoked_at", "created_at", "created_by") if obj else asked
 
-    @display(description="state", label={"Valid": "success", "Revoked": "danger", "Expired": "warning"})
+    @display(description=_("state"), label={"Valid": "success", "Revoked": "danger", "Expired": "warning"})
     def state(self, token: ApiToken) -> str:
         if token.revoked_at:
             return "Revoked"
@@ -43,13 +45,17 @@ class ApiTokenAdmin(ScopedHistoryAdmin, AgencyScopedAdmin):
         """Issue the token and show its text, this once."""
         clear = obj.issue(created_by=request.user)  # type: ignore[arg-type]  # an admin request has a user
         super().save_model(request, obj, form, change)
-        self.message_user(request, f"Copy the token now, it is not shown again: {clear}", messages.WARNING)
+        self.message_user(
+            request,
+            gettext("Copy the token now, it is not shown again: {clear}").format(clear=clear),
+            messages.WARNING,
+        )
 
     def has_revoke_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return self.allows(request, Permission.MANAGE_CREDENTIALS, obj)
 
-    @action(description="Revoke", permissions=["revoke"])
+    @action(description=_("Revoke"), permissions=["revoke"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[ApiToken]) -> None:
         tokens = self.scope(request, queryset, Permission.MANAGE_CREDENTIALS).filter(revoked_at=None)
         count = len([token.revoke(now=timezone.now()) for token in tokens])
-        self.message_user(request, f"{count} revoked.")
+        self.message_user(request, gettext("{count} revoked.").format(count=count))

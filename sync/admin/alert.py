@@ -14,6 +14,8 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import action, display
 from unfold.forms import BaseDialogForm
@@ -33,7 +35,7 @@ from sync.admin.words import ALERTS
 from sync.models import Alert, AlertChannel, AlertDelivery, Connector, EncryptedField, Secret
 from sync.services import alerting
 
-_MUTES = {"1": "One hour", "8": "Eight hours", "24": "A day", "168": "A week"}
+_MUTES = {"1": _("One hour"), "8": _("Eight hours"), "24": _("A day"), "168": _("A week")}
 _VARIANTS = {"SENT": "success", "FAILED": "danger", "PENDING": "info"}
 
 
@@ -52,7 +54,9 @@ class EmailsField(forms.CharField):
             try:
                 validate_email(address)
             except ValidationError:
-                raise ValidationError(f"{address} is not an e-mail address.") from None
+                raise ValidationError(
+                    gettext("{address} is not an e-mail address.").format(address=address)
+                ) from None
         return list(dict.fromkeys(addresses))
 
     def has_changed(self, initial: Any, data: Any) -> bool:
@@ -86,7 +90,7 @@ class ChannelForm(forms.ModelForm):
 class MuteForm(BaseDialogForm):
     """For how long nothing is told."""
 
-    hours = forms.ChoiceField(choices=list(_MUTES.items()), label="For", widget=UnfoldAdminSelectWidget)
+    hours = forms.ChoiceField(choices=list(_MUTES.items()), label=_("For"), widget=UnfoldAdminSelectWidget)
 
 
 @admin.register(AlertChannel)
@@ -108,8 +112,8 @@ class AlertChannelAdmin(AgencyScopedAdmin):
         (
             None,
             {
-                "description": "Who is told when a connector fails, falls silent, waits for Close's limit or for approval, and "
-                "when that is over.",
+                "description": _("Who is told when a connector fails, falls silent, waits for Close's limit or for approval, and "
+                "when that is over."),
                 "fields": ("name", "agency", "connector", "kind", "emails", "url", "signing_shown", "kinds", "enabled", "last_told"),
             },
         ),
@@ -117,37 +121,46 @@ class AlertChannelAdmin(AgencyScopedAdmin):
 
     def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
         if isinstance(db_field, EncryptedField):
-            return SecretField(label="Webhook URL", required=False)
+            return SecretField(label=gettext("Webhook URL"), required=False)
         return super().formfield_for_dbfield(db_field, request, **kwargs)
 
-    @display(description="Told of")
+    @display(description=_("Told of"))
     def of_what(self, channel: AlertChannel) -> str:
         return (
             ", ".join(words.label for kind, words in ALERTS.items() if kind in channel.kinds) or "everything"
         )
 
-    @display(description="About")
+    @display(description=_("About"))
     def about(self, channel: AlertChannel) -> str:
-        return channel.connector.name if channel.connector else f"all of {channel.agency.name}"
+        return (
+            channel.connector.name
+            if channel.connector
+            else gettext("all of {name}").format(name=channel.agency.name)
+        )
 
-    @display(description="State")
+    @display(description=_("State"))
     def state_shown(self, channel: AlertChannel) -> SafeString:
         if not channel.enabled:
-            return cells.badge("Switched off")
+            return cells.badge(gettext("Switched off"))
         if channel.is_muted(timezone.now()):
-            return cells.stacked(cells.badge("Muted", "warning"), f"ends {cells.due(channel.muted_until)}")
+            return cells.stacked(
+                cells.badge(gettext("Muted"), "warning"),
+                gettext("ends {value}").format(value=cells.due(channel.muted_until)),
+            )
         if channel.last_problem:
-            return cells.wide(cells.stacked(cells.badge("Not delivered", "danger"), channel.last_problem))
-        return cells.badge("On", "success")
+            return cells.wide(
+                cells.stacked(cells.badge(gettext("Not delivered"), "danger"), channel.last_problem)
+            )
+        return cells.badge(gettext("On"), "success")
 
-    @display(description="Last told")
+    @display(description=_("Last told"))
     def last_told(self, channel: AlertChannel) -> SafeString:
         return cells.ago(channel.last_sent_at)
 
-    @display(description="Signing key")
+    @display(description=_("Signing key"))
     def signing_shown(self, channel: AlertChannel) -> str:
         if not channel.signing_key:
-            return "made when it is saved, and shown once"
+            return gettext("made when it is saved, and shown once")
         return f"{channel.signing_key.hint}; a message is signed as the Standard Webhooks specification says"
 
     def save_model(self, request: HttpRequest, obj: AlertChannel, form: Any, change: bool) -> None:
@@ -160,7 +173,7 @@ class AlertChannelAdmin(AgencyScopedAdmin):
             obj.signing_key = key
         super().save_model(request, obj, form, change)
         if key:
-            messages.warning(request, f"The signing key, shown only now: {key}")
+            messages.warning(request, gettext("The signing key, shown only now: {key}").format(key=key))
 
     def get_actions_detail(self, request: HttpRequest, object_id: Any) -> list[Any]:
         channel = self.get_object(request, str(object_id))
@@ -171,10 +184,10 @@ class AlertChannelAdmin(AgencyScopedAdmin):
         return [found for found in offered if found.method.original_function_name not in hidden]
 
     @action(
-        description="Send a test", permissions=["manage_credentials"], icon="send",
+        description=_("Send a test"), permissions=["manage_credentials"], icon="send",
         dialog={
-            "title": "Send a test message?", "form_class": None, "form_submit_text": "Send",
-            "description": "One message goes to this channel now.",
+            "title": _("Send a test message?"), "form_class": None, "form_submit_text": _("Send"),
+            "description": _("One message goes to this channel now."),
         },
     )  # fmt: skip
     def send_test(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
@@ -183,35 +196,37 @@ class AlertChannelAdmin(AgencyScopedAdmin):
         if problem:
             messages.error(request, problem)
         else:
-            messages.success(request, "Sent.")
+            messages.success(request, gettext("Sent."))
         return redirect(request, change_page(channel))
 
     @action(
-        description="Mute", permissions=["manage_credentials"], icon="notifications_off",
+        description=_("Mute"), permissions=["manage_credentials"], icon="notifications_off",
         dialog={
-            "title": "Mute this channel?", "form_class": MuteForm, "form_submit_text": "Mute",
-            "description": "Nothing is told until then; what happens meanwhile stays in the list of alerts.",
+            "title": _("Mute this channel?"), "form_class": MuteForm, "form_submit_text": _("Mute"),
+            "description": _("Nothing is told until then; what happens meanwhile stays in the list of alerts."),
         },
     )  # fmt: skip
     def mute(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
         channel = self.get_permitted(request, object_id, Permission.MANAGE_CREDENTIALS)
         channel.muted_until = timezone.now() + timedelta(hours=int(form.cleaned_data["hours"]))
         channel.save(update_fields=["muted_until"])
-        messages.success(request, f"Muted until {cells.exact(channel.muted_until)}.")
+        messages.success(
+            request, gettext("Muted until {value}.").format(value=cells.exact(channel.muted_until))
+        )
         return redirect(request, change_page(channel))
 
     @action(
-        description="Unmute", permissions=["manage_credentials"], icon="notifications_active",
+        description=_("Unmute"), permissions=["manage_credentials"], icon="notifications_active",
         dialog={
-            "title": "Tell again from now on?", "form_class": None, "form_submit_text": "Unmute",
-            "description": "What is open now is not told again; what comes next is.",
+            "title": _("Tell again from now on?"), "form_class": None, "form_submit_text": _("Unmute"),
+            "description": _("What is open now is not told again; what comes next is."),
         },
     )  # fmt: skip
     def unmute(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
         channel = self.get_permitted(request, object_id, Permission.MANAGE_CREDENTIALS)
         channel.muted_until = None
         channel.save(update_fields=["muted_until"])
-        messages.success(request, "It is told again.")
+        messages.success(request, gettext("It is told again."))
         return redirect(request, change_page(channel))
 
     def choosable(self, request: HttpRequest, db_field: Any) -> QuerySet[Any]:
@@ -239,7 +254,7 @@ class AlertAdmin(HistoryAdmin):
         (
             None,
             {
-                "description": "A state that the connector came into, and when it came out of it again.",
+                "description": _("A state that the connector came into, and when it came out of it again."),
                 "fields": ("state_shown", "what", "message", "opened", "lasted", "connector"),
             },
         ),
@@ -248,28 +263,32 @@ class AlertAdmin(HistoryAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Alert]:
         return super().get_queryset(request).prefetch_related("deliveries__channel")
 
-    @display(description="State", ordering="closed_at")
+    @display(description=_("State"), ordering="closed_at")
     def state_shown(self, alert: Alert) -> SafeString:
-        return cells.badge("Over", "success") if alert.closed_at else cells.badge("Open", "danger")
+        return (
+            cells.badge(gettext("Over"), "success")
+            if alert.closed_at
+            else cells.badge(gettext("Open"), "danger")
+        )
 
-    @display(description="What", ordering="kind")
+    @display(description=_("What"), ordering="kind")
     def what(self, alert: Alert) -> str:
         return ALERTS[alert.kind].label
 
-    @display(description="Began", ordering="pk")
+    @display(description=_("Began"), ordering="pk")
     def opened(self, alert: Alert) -> SafeString:
         return cells.ago(alert.opened_at)
 
-    @display(description="Lasted")
+    @display(description=_("Lasted"))
     def lasted(self, alert: Alert) -> str:
         return cells.span((alert.closed_at or timezone.now()) - alert.opened_at)
 
-    @display(description="Told")
+    @display(description=_("Told"))
     def told(self, alert: Alert) -> SafeString:
         names = [one.channel.name for one in alert.deliveries.all() if one.state == AlertDelivery.State.SENT]
         return cells.stacked_plainly(list(dict.fromkeys(names))) or SafeString("nobody")
 
-    @display(description="Connector", ordering="connector__name")
+    @display(description=_("Connector"), ordering="connector__name")
     def connector_shown(self, alert: Alert) -> SafeString:
         return cells.link(change_page(alert.connector), alert.connector.name)
 
@@ -278,7 +297,16 @@ class AlertAdmin(HistoryAdmin):
     ) -> HttpResponse:
         alert, context = self.get_object(request, object_id), extra_context or {}
         if alert is not None:
-            table = story.Table("Who was told", ["Channel", "Of what", "State", "When", "Trouble"])
+            table = story.Table(
+                gettext("Who was told"),
+                [
+                    gettext("Channel"),
+                    gettext("Of what"),
+                    gettext("State"),
+                    gettext("When"),
+                    gettext("Trouble"),
+                ],
+            )
             table.rows = [
                 [
                     one.channel.name, one.get_event_display(), cells.badge(one.get_state_display(), _VARIANTS.get(one.state, "")),

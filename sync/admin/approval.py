@@ -8,6 +8,8 @@ from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
@@ -40,18 +42,20 @@ class ApprovalAdmin(HistoryAdmin):
         (
             None,
             {
-                "description": "A run that would have written more than the connector's brake allows. Nothing of it was "
-                "written. Look at the sample, then approve or reject the whole batch.",
+                "description": _(
+                    "A run that would have written more than the connector's brake allows. Nothing of it was "
+                    "written. Look at the sample, then approve or reject the whole batch."
+                ),
                 "fields": ("state_shown", "why", "records", "linked", "asked", "decided", "connector"),
             },
         ),
     )
 
-    @display(description="State", ordering="state")
+    @display(description=_("State"), ordering="state")
     def state_shown(self, approval: Approval) -> SafeString:
         return cells.badge(approval.get_state_display(), _VARIANTS[Approval.State(approval.state)])
 
-    @display(description="What is unusual")
+    @display(description=_("What is unusual"))
     def why(self, approval: Approval) -> SafeString:
         lines = [
             f"{count:,} {EFFECTS[effect]}; the brake allows {approval.limits.get(effect, 0):,} within an hour"
@@ -59,16 +63,18 @@ class ApprovalAdmin(HistoryAdmin):
         ]
         return cells.wide(cells.stacked_plainly(lines))
 
-    @display(description="Records that wait")
+    @display(description=_("Records that wait"))
     def records(self, approval: Approval) -> SafeString:
         address = cells.changelist("change", approval__id__exact=approval.pk)
-        return cells.link(address, f"{approval.changes.filter(state='HELD').count():,}", "All of this batch")
+        return cells.link(
+            address, f"{approval.changes.filter(state='HELD').count():,}", gettext("All of this batch")
+        )
 
-    @display(description="Asked", ordering="pk")
+    @display(description=_("Asked"), ordering="pk")
     def asked(self, approval: Approval) -> SafeString:
         return cells.ago(approval.created_at)
 
-    @display(description="Decided")
+    @display(description=_("Decided"))
     def decided(self, approval: Approval) -> SafeString:
         if approval.decided_at is None:
             return SafeString(cells.NOTHING)
@@ -81,10 +87,10 @@ class ApprovalAdmin(HistoryAdmin):
         return super().get_actions_detail(request, object_id) if is_open else []
 
     @action(
-        description="Approve", permissions=["run"], icon="check", variant=ActionVariant.PRIMARY,
+        description=_("Approve"), permissions=["run"], icon="check", variant=ActionVariant.PRIMARY,
         dialog={
-            "title": "Approve the whole batch?", "form_class": None, "form_submit_text": "Approve",
-            "description": "All of its records go out as they are now, newer values included.",
+            "title": _("Approve the whole batch?"), "form_class": None, "form_submit_text": _("Approve"),
+            "description": _("All of its records go out as they are now, newer values included."),
         },
     )  # fmt: skip
     def approve(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
@@ -92,25 +98,31 @@ class ApprovalAdmin(HistoryAdmin):
         count = brake.approve(approval, by=request.user, now=timezone.now())
         if count:
             tasks.nudge(approval.connector_id, Direction.OUTBOUND, trigger=Run.Trigger.PERSON)
-        return self._answer(request, approval, count, f"{count:,} records are in the queue again.")
+        return self._answer(
+            request, approval, count, gettext("{count:,} records are in the queue again.").format(count=count)
+        )
 
     @action(
-        description="Reject", permissions=["run"], icon="close", variant=ActionVariant.DANGER,
+        description=_("Reject"), permissions=["run"], icon="close", variant=ActionVariant.DANGER,
         dialog={
-            "title": "Reject the whole batch?", "form_class": None, "form_submit_text": "Reject",
-            "description": "Its records are ignored. Hull's next message about one of them brings it back.",
+            "title": _("Reject the whole batch?"), "form_class": None, "form_submit_text": _("Reject"),
+            "description": _("Its records are ignored. Hull's next message about one of them brings it back."),
         },
     )  # fmt: skip
     def reject(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
         approval = self.get_permitted(request, object_id, Permission.RUN)
         count = brake.reject(approval, by=request.user, now=timezone.now())
-        return self._answer(request, approval, count, f"{count:,} records are ignored.")
+        return self._answer(
+            request, approval, count, gettext("{count:,} records are ignored.").format(count=count)
+        )
 
     def _answer(self, request: HttpRequest, approval: Approval, count: int, said: str) -> HttpResponse:
         if count:
             self.message_user(request, said)
         else:
-            self.message_user(request, "Nothing waited any more: it was decided already.", messages.WARNING)
+            self.message_user(
+                request, gettext("Nothing waited any more: it was decided already."), messages.WARNING
+            )
         return redirect(request, change_page(approval))
 
     def change_view(
@@ -126,7 +138,9 @@ class ApprovalAdmin(HistoryAdmin):
 def sample_table(approval: Approval) -> story.Table:
     """Show a few records of the batch, each with what would be written."""
     table = story.Table(
-        "A sample", ["Record", "What", "Values"], hint="What was there before, and what would be written."
+        gettext("A sample"),
+        [gettext("Record"), gettext("What"), gettext("Values")],
+        hint=gettext("What was there before, and what would be written."),
     )
     for row in approval.sample:
         written = [

@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.safestring import SafeString
 from django.utils.text import slugify
+from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import RelatedDropdownFilter
 from unfold.decorators import display
 from unfold.paginator import InfinitePaginator
@@ -40,7 +41,7 @@ class ConnectorScopedAdmin(ScopedAdmin):
     list_per_page = 50
     show_full_result_count = False
 
-    @display(description="What")
+    @display(description=_("What"))
     def what(self, obj: Any) -> SafeString:
         """Say what a record is and which way it goes."""
         return cells.unbroken(cells.stacked(OBJECTS[obj.object_type], DIRECTIONS[obj.direction]))

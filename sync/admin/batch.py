@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.contrib import admin
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter
 from unfold.decorators import display
 
@@ -39,8 +40,8 @@ class BatchAdmin(HistoryAdmin):
         (
             None,
             {
-                "description": "Records that an operator pushed from Hull. They go to Close whatever the whitelist says. "
-                "The address is forgotten when the reading ends; to read again, push the segment again.",
+                "description": _("Records that an operator pushed from Hull. They go to Close whatever the whitelist says. "
+                "The address is forgotten when the reading ends; to read again, push the segment again."),
                 "fields": (
                     "connector", "state_shown", "message", "what", "segment_id", "host", "format", "lines", "queued",
                     "problem_count", "problems_shown", "attempts", "received_at", "finished_at",
@@ -49,19 +50,19 @@ class BatchAdmin(HistoryAdmin):
         ),
     )  # fmt: skip
 
-    @display(description="State", ordering="state")
+    @display(description=_("State"), ordering="state")
     def state_shown(self, batch: Batch) -> SafeString:
         badge = cells.badge(batch.get_state_display(), _VARIANTS[Batch.State(batch.state)])
         return cells.wide(cells.stacked(badge, batch.message)) if batch.message else badge
 
-    @display(description="What")
+    @display(description=_("What"))
     def what(self, batch: Batch) -> str:
         return f"{OBJECTS[batch.object_type]}, {batch.format.upper()}"
 
-    @display(description="Received", ordering="pk")
+    @display(description=_("Received"), ordering="pk")
     def received(self, batch: Batch) -> SafeString:
         return cells.ago(batch.received_at)
 
-    @display(description="Problems")
+    @display(description=_("Problems"))
     def problems_shown(self, batch: Batch) -> SafeString:
         return cells.stacked_plainly(batch.problems) or SafeString(cells.NOTHING)

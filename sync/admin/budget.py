@@ -12,6 +12,8 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from accounts.access import sees_all
@@ -24,8 +26,8 @@ from sync.admin.charts import Chart, requests_chart
 from sync.models import Budget, BudgetUse, Connector
 
 OTHERS = "Other connectors"
-_GROUPS = {"records": "Leads and contacts", "search": "Search", "event": "Event log"}
-_LANES = {"FRESH": "Fresh changes", "RETRY": "Retries", "BACKFILL": "Backfill and resync"}
+_GROUPS = {"records": _("Leads and contacts"), "search": _("Search"), "event": _("Event log")}
+_LANES = {"FRESH": _("Fresh changes"), "RETRY": _("Retries"), "BACKFILL": _("Backfill and resync")}
 
 
 @admin.register(Budget)
@@ -41,8 +43,10 @@ class BudgetAdmin(ReadOnlyMixin, ScopedAdmin):  # type: ignore[misc]  # None whe
         (
             None,
             {
-                "description": "Close counts requests within windows of a few seconds, for all connectors of an "
-                "organization together.",
+                "description": _(
+                    "Close counts requests within windows of a few seconds, for all connectors of an "
+                    "organization together."
+                ),
                 "fields": ("what", "organization_shown", "limit_shown", "left", "ends"),
             },
         ),
@@ -61,11 +65,11 @@ class BudgetAdmin(ReadOnlyMixin, ScopedAdmin):  # type: ignore[misc]  # None whe
         mine = Connector.objects.filter(organization__in=owners).exclude(close_organization_id="")
         return queryset.filter(close_organization_id__in=mine.values("close_organization_id"))
 
-    @display(description="Requests for")
+    @display(description=_("Requests for"))
     def what(self, budget: Budget) -> str:
-        return _GROUPS.get(budget.group, budget.group.replace("_", " ").capitalize())
+        return str(_GROUPS.get(budget.group, budget.group.replace("_", " ").capitalize()))
 
-    @display(description="Close organization")
+    @display(description=_("Close organization"))
     def organization_shown(self, budget: Budget) -> SafeString:
         names = Connector.objects.filter(close_organization_id=budget.close_organization_id)
         name = (
@@ -77,21 +81,27 @@ class BudgetAdmin(ReadOnlyMixin, ScopedAdmin):  # type: ignore[misc]  # None whe
             name or budget.close_organization_id, budget.close_organization_id if name else ""
         )
 
-    @display(description="Limit")
+    @display(description=_("Limit"))
     def limit_shown(self, budget: Budget) -> str:
         return (
-            f"{budget.limit:,} in {budget.length:g} s" if budget.limit and budget.length else "not told yet"
+            gettext("{limit:,} in {length:g} s").format(limit=budget.limit, length=budget.length)
+            if budget.limit and budget.length
+            else gettext("not told yet")
         )
 
-    @display(description="Left")
+    @display(description=_("Left"))
     def left(self, budget: Budget) -> str:
         if budget.limit is None:
             return cells.NOTHING
         return f"{budget.remaining if _is_open(budget) else budget.limit:,}"
 
-    @display(description="Window ends")
+    @display(description=_("Window ends"))
     def ends(self, budget: Budget) -> SafeString | str:
-        return cells.due(budget.ends_at) if _is_open(budget) else "with the next request a new one begins"
+        return (
+            cells.due(budget.ends_at)
+            if _is_open(budget)
+            else gettext("with the next request a new one begins")
+        )
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
@@ -117,7 +127,10 @@ def _chart(uses: Sequence[BudgetUse], names: dict[int, str]) -> Chart:
 
 def _tables(budget: Budget, uses: Sequence[BudgetUse], names: dict[int, str]) -> list[story.Table]:
     """Who asks in this window, and who got how much in a day. Other tenants' connectors are one line without names."""
-    asked = story.Table("This window", ["Who", "What for", "Got", "Still wants", "Last asked"])
+    asked = story.Table(
+        gettext("This window"),
+        [gettext("Who"), gettext("What for"), gettext("Got"), gettext("Still wants"), gettext("Last asked")],
+    )
     for one in budget.demands.order_by("connector", "lane") if _is_open(budget) else ():
         if one.connector_id in names:
             row = [names[one.connector_id], _LANES[one.lane], f"{one.used:,}", f"{one.wanted:,}"]
@@ -127,7 +140,10 @@ def _tables(budget: Budget, uses: Sequence[BudgetUse], names: dict[int, str]) ->
         who = (names.get(use.connector_id, OTHERS), use.lane)
         made[who] += use.calls
         refused[who] += use.refused
-    day = story.Table("The last 24 hours", ["Who", "What for", "Requests", "Refused by Close"])
+    day = story.Table(
+        gettext("The last 24 hours"),
+        [gettext("Who"), gettext("What for"), gettext("Requests"), gettext("Refused by Close")],
+    )
     day.rows = [
         [name, _LANES[lane], f"{made[name, lane]:,}", f"{refused[name, lane]:,}"]
         for name, lane in sorted(made)

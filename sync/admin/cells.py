@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
 
 from sync.admin.words import RESULTS, VARIANTS, reason_words
 from sync.models import Connector
@@ -94,7 +95,9 @@ def reason_cell(model: str, reason: str) -> SafeString:
     words = reason_words(reason)
     return wide(
         stacked(
-            link(same_reason(model, reason), words.label, "All with this reason"), words.meaning, words.move
+            link(same_reason(model, reason), words.label, gettext("All with this reason")),
+            words.meaning,
+            words.move,
         )
     )
 
@@ -131,13 +134,12 @@ def span(length: timedelta) -> str:
     return f"{seconds} s"
 
 
-def ago(moment: datetime | None, now: datetime | None = None, *, never: str = "never") -> SafeString:
+def ago(moment: datetime | None, now: datetime | None = None, *, never: str = "") -> SafeString:
     """Render a past moment as its age, with the exact time to hover over."""
     if moment is None:
-        return SafeString(never)
-    return format_html(
-        '<span class="whitespace-nowrap" title="{}">{} ago</span>', exact(moment), age(moment, now)
-    )
+        return SafeString(never or gettext("never"))
+    said = gettext("{age} ago").format(age=age(moment, now))
+    return format_html('<span class="whitespace-nowrap" title="{}">{}</span>', exact(moment), said)
 
 
 def exact(moment: datetime) -> str:
@@ -147,7 +149,7 @@ def exact(moment: datetime) -> str:
 def due(moment: datetime | None, now: datetime | None = None) -> str:
     """Return when something will happen: `now` or `in 3 min`."""
     left = moment - (now or timezone.now()) if moment else timedelta()
-    return f"in {span(left)}" if left > timedelta() else "now"
+    return gettext("in {value}").format(value=span(left)) if left > timedelta() else gettext("now")
 
 
 def counters(counted: dict[str, int]) -> SafeString:

@@ -10,6 +10,8 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import path
 from django.utils import timezone
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter
 from unfold.decorators import action, display
 
@@ -41,7 +43,7 @@ class QueueFilter(DropdownFilter):
     parameter_name = "queue"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("attention", "Needs attention: failed or held"), ("open", "Not done yet")]
+        return [("attention", gettext("Needs attention: failed or held")), ("open", gettext("Not done yet"))]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Change]) -> QuerySet[Change]:
         if self.value() == "attention":
@@ -64,7 +66,7 @@ class ChangeAdmin(CsvExport, ReadOnlyMixin, ConnectorScopedAdmin):  # type: igno
         ("object_type", ChoicesDropdownFilter),
     )
     search_fields = ("label", "key")
-    search_help_text = "Name, Hull id or Close id"
+    search_help_text = _("Name, Hull id or Close id")
     actions = ("replay_selected", "ignore_selected")
     actions_detail = ("replay_one", "ignore_one")
     actions_detail_hide_default = True
@@ -74,7 +76,7 @@ class ChangeAdmin(CsvExport, ReadOnlyMixin, ConnectorScopedAdmin):  # type: igno
         (
             None,
             {
-                "description": "Whether this record needs work in this direction, and what stands in its way.",
+                "description": _("Whether this record needs work in this direction, and what stands in its way."),
                 "fields": (
                     "state_shown", "reason_shown", "message", "record", "what", "key", "attempts", "next_try", "queued",
                     "record_at", "connector",
@@ -94,59 +96,61 @@ class ChangeAdmin(CsvExport, ReadOnlyMixin, ConnectorScopedAdmin):  # type: igno
     def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
         return ("urgency", "-queued_at")
 
-    @display(description="State", ordering="urgency")
+    @display(description=_("State"), ordering="urgency")
     def state_shown(self, change: Change) -> SafeString:
         return story.state_badge(change)
 
-    @display(description="Reason, and what to do")
+    @display(description=_("Reason, and what to do"))
     def reason_shown(self, change: Change) -> SafeString:
         if not change.reason:
             return SafeString(cells.NOTHING)
         words = reason_words(change.reason)
-        name = cells.link(cells.same_reason("change", change.reason), words.label, "All with this reason")
+        name = cells.link(
+            cells.same_reason("change", change.reason), words.label, gettext("All with this reason")
+        )
         needs_a_person = change.state in (Change.State.FAILED, Change.State.HELD)
         said = story.shorten(change.message, 200) or words.meaning
         return cells.wide(cells.stacked(name, said, words.move if needs_a_person else ""))
 
-    @display(description="Record", ordering="label")
+    @display(description=_("Record"), ordering="label")
     def record(self, change: Change) -> SafeString:
         history = cells.same_record("outcome", change.connector_id, change.key)
         close_id = change.key if change.direction == Direction.INBOUND else ""
-        name = cells.link(history, change.label or change.key, "All outcomes of this record")
+        name = cells.link(history, change.label or change.key, gettext("All outcomes of this record"))
         return cells.wide(
             cells.stacked(name, cells.close_link(change.object_type, close_id, of=change.connector)), 9
         )
 
-    @display(description="Next try", ordering="not_before")
+    @display(description=_("Next try"), ordering="not_before")
     def next_try(self, change: Change) -> str:
         return cells.due(change.not_before) if change.state == Change.State.PENDING else cells.NOTHING
 
-    @display(description="Queued", ordering="queued_at")
+    @display(description=_("Queued"), ordering="queued_at")
     def queued(self, change: Change) -> SafeString:
         return cells.ago(change.queued_at)
 
-    @display(description="Connector", ordering="connector__name")
+    @display(description=_("Connector"), ordering="connector__name")
     def connector_shown(self, change: Change) -> SafeString:
         address = cells.changelist("change", connector__id__exact=change.connector_id)
-        return cells.link(address, change.connector.name, "All of this connector")
+        return cells.link(address, change.connector.name, gettext("All of this connector"))
 
     # ── Moves ────────────────────────────────────────────────────────────────────────────────────
 
-    @action(description="Replay", permissions=["run"])
+    @action(description=_("Replay"), permissions=["run"])
     def replay_selected(self, request: HttpRequest, queryset: QuerySet[Change]) -> None:
         """Put the selected changes back into the queue."""
         self._replay(request, self._permitted(request, queryset))
 
-    @action(description="Ignore", permissions=["run"])
+    @action(description=_("Ignore"), permissions=["run"])
     def ignore_selected(self, request: HttpRequest, queryset: QuerySet[Change]) -> None:
         """Close the selected changes by hand."""
         self._ignore(request, self._permitted(request, queryset))
 
     @action(
-        description="Replay", permissions=["run"], icon="replay",
+        description=_("Replay"), permissions=["run"], icon="replay",
         dialog={
-            "title": "Replay this record?", "form_class": None, "form_submit_text": "Replay",
-            "description": "It goes back into the queue and is decided anew, with the present settings.",
+            "title": _("Replay this record?"), "form_class": None, "form_submit_text": _("Replay"),
+            "description": _("It goes back into the queue and is decided anew, with the present settings."),
         },
     )  # fmt: skip
     def replay_one(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
@@ -155,10 +159,10 @@ class ChangeAdmin(CsvExport, ReadOnlyMixin, ConnectorScopedAdmin):  # type: igno
         return redirect(request, change_page(change))
 
     @action(
-        description="Ignore", permissions=["run"], icon="do_not_disturb_on",
+        description=_("Ignore"), permissions=["run"], icon="do_not_disturb_on",
         dialog={
-            "title": "Ignore this record?", "form_class": None, "form_submit_text": "Ignore",
-            "description": "It is closed by hand. The next message about it opens it again.",
+            "title": _("Ignore this record?"), "form_class": None, "form_submit_text": _("Ignore"),
+            "description": _("It is closed by hand. The next message about it opens it again."),
         },
     )  # fmt: skip
     def ignore_one(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
@@ -175,14 +179,27 @@ class ChangeAdmin(CsvExport, ReadOnlyMixin, ConnectorScopedAdmin):  # type: igno
         lanes = set(changes.values_list("connector_id", "direction"))
         count = replay.replay(changes, now=timezone.now())
         told = [tasks.nudge(pk, Direction(way), trigger=Run.Trigger.PERSON) for pk, way in sorted(lanes)]
-        rest = f" {total - count} were in the queue already." if count < total else ""
+        rest = (
+            gettext(" {value} were in the queue already.").format(value=total - count)
+            if count < total
+            else ""
+        )
         later = "" if all(told) else " No worker can be reached; they are worked on as soon as one is there."
-        self.message_user(request, f"{count} put back into the queue.{rest}{later}")
+        self.message_user(
+            request,
+            gettext("{count} put back into the queue.{rest}{later}").format(
+                count=count, rest=rest, later=later
+            ),
+        )
 
     def _ignore(self, request: HttpRequest, changes: QuerySet[Change]) -> None:
         total = changes.count()
         count = replay.ignore(changes, now=timezone.now())
-        rest = f" {total - count} had neither failed nor were they held." if count < total else ""
+        rest = (
+            gettext(" {value} had neither failed nor were they held.").format(value=total - count)
+            if count < total
+            else ""
+        )
         self.message_user(request, f"{count} ignored.{rest}")
 
     # ── One record ───────────────────────────────────────────────────────────────────────────────
@@ -202,14 +219,20 @@ class ChangeAdmin(CsvExport, ReadOnlyMixin, ConnectorScopedAdmin):  # type: igno
         close_id = request.POST.get("candidate", "")
         if request.method == "POST" and close_id == "new" and replay.choose_none(change, now=timezone.now()):
             tasks.nudge(change.connector_id, Direction(change.direction), trigger=Run.Trigger.PERSON)
-            self.message_user(request, "A new record will be created in Close.", messages.SUCCESS)
+            self.message_user(request, gettext("A new record will be created in Close."), messages.SUCCESS)
         elif request.method == "POST" and replay.choose(change, close_id, now=timezone.now()):
             tasks.nudge(change.connector_id, Direction(change.direction), trigger=Run.Trigger.PERSON)
-            self.message_user(request, f"Linked to {close_id}, and back in the queue.", messages.SUCCESS)
+            self.message_user(
+                request,
+                gettext("Linked to {close_id}, and back in the queue.").format(close_id=close_id),
+                messages.SUCCESS,
+            )
         elif request.method == "POST":
             self.message_user(
                 request,
-                "Not linked: the change is not held any more, or that record is gone or linked elsewhere.",
+                gettext(
+                    "Not linked: the change is not held any more, or that record is gone or linked elsewhere."
+                ),
                 messages.WARNING,
             )
         return redirect(request, change_page(change))
@@ -220,11 +243,11 @@ class ChangeAdmin(CsvExport, ReadOnlyMixin, ConnectorScopedAdmin):  # type: igno
         sides = conflicts.chosen_sides(request.POST.dict())
         if request.method == "POST" and replay.choose_values(change, sides, now=timezone.now()):
             tasks.nudge(change.connector_id, Direction(change.direction), trigger=Run.Trigger.PERSON)
-            self.message_user(request, f"Chosen for {', '.join(sorted(sides))}, and back in the queue.", messages.SUCCESS)  # fmt: skip
+            self.message_user(request, gettext("Chosen for {value}, and back in the queue.").format(value=', '.join(sorted(sides))), messages.SUCCESS)  # fmt: skip
         elif request.method == "POST":
             self.message_user(
                 request,
-                "Nothing was chosen: no value was picked, or the change is not held any more.",
+                gettext("Nothing was chosen: no value was picked, or the change is not held any more."),
                 messages.WARNING,
             )
         return redirect(request, change_page(change))
@@ -256,15 +279,15 @@ def candidates(change: Change) -> list[dict[str, Any]]:
 
 def _candidate(close_id: str, link: Link | None) -> dict[str, Any]:
     if link is None:
-        return {"close_id": close_id, "label": close_id, "why_not": "not known here any more"}
-    why_not = f"linked to Hull record {link.hull_id}" if link.hull_id else ""
+        return {"close_id": close_id, "label": close_id, "why_not": gettext("not known here any more")}
+    why_not = gettext("linked to Hull record {hull_id}").format(hull_id=link.hull_id) if link.hull_id else ""
     if link.deleted_at or link.merged_into:
-        why_not = "deleted or merged in Close"
+        why_not = gettext("deleted or merged in Close")
     return {
         "close_id": close_id,
         "label": link.label or close_id,
         "deep_link": cells.close_link(
-            link.object_type, close_id, link.parent_close_id, "open in Close", of=link.connector
+            link.object_type, close_id, link.parent_close_id, gettext("open in Close"), of=link.connector
         ),
         "details": _details(link.close),
         "why_not": why_not,

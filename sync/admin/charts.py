@@ -74,7 +74,7 @@ def outcomes_chart(rows: Iterable[Mapping[str, Any]], *, now: datetime) -> Chart
     results = [result for result in RESULTS if any(found == result for _, found in counted)]
     datasets = [
         {
-            "label": RESULTS[result].label,
+            "label": str(RESULTS[result].label),
             "data": [counted.get((hour, result), 0) for hour in hours],
             "backgroundColor": COLOURS[result],
         }

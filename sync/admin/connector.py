@@ -13,6 +13,8 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from accounts.admin.scoped import ScopedAdmin
@@ -34,7 +36,7 @@ from sync.admin.segment_actions import SegmentActions
 from sync.admin.setup_guide import SetupGuide
 from sync.models import Connector, Cursor, EncryptedField
 from sync.services import affected, versions
-from sync.services.configuration import configuration_changed
+from sync.services.configuration import PAUSED_BY_A_PERSON, configuration_changed
 
 # Fieldsets in tabs leave no room around their description.
 _sentence = '<p class="px-3 pt-3">{}</p>'.format
@@ -80,7 +82,7 @@ class ConnectorAdmin(
     list_fullwidth = True
     list_select_related = ("organization__agency",)
     search_fields = ("name", "slug", "organization__name", "close_organization_name")
-    search_help_text = "Name, slug or organization"
+    search_help_text = _("Name, slug or organization")
     prepopulated_fields = {"slug": ("name",)}
     readonly_fields = (
         "home_shown",
@@ -97,59 +99,59 @@ class ConnectorAdmin(
     change_form_outer_after_template = "sync/admin/connector_chart.html"
     warn_unsaved_form = True
     fieldsets = (
-        ("General", {
+        (_("General"), {
             "classes": ("tab",),
-            "description": _sentence("What this connector is called, whose it is, and whether it runs."),
+            "description": _sentence(_("What this connector is called, whose it is, and whether it runs.")),
             "fields": ("name", "slug", "organization", "enabled", "home_shown", "version", "public_id"),
         }),
-        ("Hull", {
+        (_("Hull"), {
             "classes": ("tab",),
-            "description": _sentence("How to reach the connector in Hull's dashboard that this one stands for."),
+            "description": _sentence(_("How to reach the connector in Hull's dashboard that this one stands for.")),
             "fields": ("hull_connector_id", "hull_secret", "hull_api_url", "hull_firehose_url"),
         }),
-        ("Close", {
+        (_("Close"), {
             "classes": ("tab",),
-            "description": _sentence("Which Close organization the leads and contacts are in. A key of another one is refused later."),
+            "description": _sentence(_("Which Close organization the leads and contacts are in. A key of another one is refused later.")),
             "fields": ("close_api_key", "close_organization", "fields_read", "close_api_url", "webhook_shown"),
         }),
-        ("What goes out", {
+        (_("What goes out"), {
             "classes": ("tab",),
-            "description": _sentence("Which accounts and users of Hull are written to Close, and what a new lead begins as."),
+            "description": _sentence(_("Which accounts and users of Hull are written to Close, and what a new lead begins as.")),
             "fields": ("account_segments", "user_segments", "lead_status"),
         }),
-        ("Identifiers", {
+        (_("Identifiers"), {
             "classes": ("tab",),
-            "description": _sentence("How an account in Hull recognises the lead that is it, before the two are linked."),
+            "description": _sentence(_("How an account in Hull recognises the lead that is it, before the two are linked.")),
             "fields": ("identity_hull", "identity_close", "keeps_hull_id", "never_identities", "always_identities"),
         }),
-        ("Contacts", {
+        (_("Contacts"), {
             "classes": ("tab",),
-            "description": _sentence("What becomes of a contact when its user changes company, and of people who are contacts of several leads."),
+            "description": _sentence(_("What becomes of a contact when its user changes company, and of people who are contacts of several leads.")),
             "fields": ("moves_contacts", "keeps_every_contact"),
         }),
-        ("When a record leaves", {
+        (_("When a record leaves"), {
             "classes": ("tab",),
-            "description": _sentence("What follows when a record leaves a segment, is deleted or is merged. Each is acted upon once."),
+            "description": _sentence(_("What follows when a record leaves a segment, is deleted or is merged. Each is acted upon once.")),
             "fields": ("departures", "mark_status"),
         }),
-        ("What comes in", {
+        (_("What comes in"), {
             "classes": ("tab",),
-            "description": _sentence("How Close is read. Which fields come in is chosen in the mapping."),
+            "description": _sentence(_("How Close is read. Which fields come in is chosen in the mapping.")),
             "fields": ("follows_renames", "backfill_by", "backfilled", "event_log_shown"),
         }),
-        ("More from Close", {
+        (_("More from Close"), {
             "classes": ("tab",),
-            "description": _sentence("What else of Close reaches Hull. Each is off until it is switched on here; what is made in Close when a segment is entered has a tab of its own."),
+            "description": _sentence(_("What else of Close reaches Hull. Each is off until it is switched on here; what is made in Close when a segment is entered has a tab of its own.")),
             "fields": ("reads_opportunities", "hull_events"),
         }),
-        ("Brake", {
+        (_("Brake"), {
             "classes": ("tab",),
-            "description": _sentence("What is too much to happen unseen: a larger batch waits for approval, a field that two tools write in turns is paused."),
+            "description": _sentence(_("What is too much to happen unseen: a larger batch waits for approval, a field that two tools write in turns is paused.")),
             "fields": ("brake_creates", "brake_clears", "brake_deletes", "brake_share", "flip_limit", "flip_minutes"),
         }),
-        ("Schedule", {
+        (_("Schedule"), {
             "classes": ("tab",),
-            "description": _sentence("How often Close's event log is read, and how much of Close's rate limit is left to others; a webhook of Close makes it sooner."),
+            "description": _sentence(_("How often Close's event log is read, and how much of Close's rate limit is left to others; a webhook of Close makes it sooner.")),
             "fields": ("pull_interval_seconds", "rate_share_left", "asks_hull"),
         }),
     )  # fmt: skip
@@ -163,80 +165,81 @@ class ConnectorAdmin(
 
     # ── List ─────────────────────────────────────────────────────────────────────────────────────
 
-    @display(description="Connector", ordering="name")
+    @display(description=_("Connector"), ordering="name")
     def named(self, connector: Connector) -> SafeString:
-        badge = cells.badge("Sandbox", "info") if connector.is_sandbox else ""
+        badge = cells.badge(gettext("Sandbox"), "info") if connector.is_sandbox else ""
         return cells.wide(cells.stacked(connector.name, connector.slug, badge), 9)
 
-    @display(description="State", ordering="severity")
+    @display(description=_("State"), ordering="severity")
     def state_shown(self, connector: Connector) -> SafeString:
         state = health.describe(connector, now=timezone.now())
         return cells.wide(cells.stacked(state.badge, state.detail, state.move))
 
-    @display(description="Organization", ordering="organization__name")
+    @display(description=_("Organization"), ordering="organization__name")
     def organization_shown(self, connector: Connector) -> SafeString:
         return cells.unbroken(cells.stacked(connector.organization.name, connector.organization.agency.name))
 
-    @display(description="Close last read", ordering="read_at")
+    @display(description=_("Close last read"), ordering="read_at")
     def last_read(self, connector: Any) -> SafeString:
         return cells.ago(connector.read_at)
 
-    @display(description="Waiting", ordering="waiting")
+    @display(description=_("Waiting"), ordering="waiting")
     def waits(self, connector: Any) -> SafeString | str:
         if not connector.waiting:
             return "0"
         address = cells.changelist("change", connector__id__exact=connector.pk, state__exact="PENDING")
-        age = f"oldest for {cells.age(connector.oldest)}"
+        age = gettext("oldest for {value}").format(value=cells.age(connector.oldest))
         return cells.unbroken(cells.stacked(cells.link(address, f"{connector.waiting:,}"), age))
 
-    @display(description="Failed and held", ordering="failed")
+    @display(description=_("Failed and held"), ordering="failed")
     def needs_a_person(self, connector: Any) -> SafeString | str:
         if not connector.failed and not connector.held:
             return "0"
         address = cells.changelist("change", connector__id__exact=connector.pk, queue="attention")
         return cells.badge(f"{connector.failed + connector.held:,}", "danger", href=address)
 
-    @display(description="Close organization", ordering="close_organization_name")
+    @display(description=_("Close organization"), ordering="close_organization_name")
     def in_close(self, connector: Connector) -> str:
         return connector.close_organization_name or cells.NOTHING
 
     # ── Page ─────────────────────────────────────────────────────────────────────────────────────
 
-    @display(description="Settings are kept")
+    @display(description=_("Settings are kept"))
     def home_shown(self, connector: Connector) -> SafeString:
         page = reverse("admin:sync_connector_compare_hull_settings", args=[connector.pk])
         return cells.stacked_plainly(
-            [connector.get_home_display(), cells.link(page, "Compare with Hull's dashboard")]
+            [connector.get_home_display(), cells.link(page, gettext("Compare with Hull's dashboard"))]
         )
 
-    @display(description="Close organization")
+    @display(description=_("Close organization"))
     def close_organization(self, connector: Connector) -> str:
         if not connector.close_organization_id:
-            return "not asked yet: test the connection"
+            return gettext("not asked yet: test the connection")
         return f"{connector.close_organization_name} ({connector.close_organization_id})"
 
-    @display(description="Fields and statuses last read")
+    @display(description=_("Fields and statuses last read"))
     def fields_read(self, connector: Connector) -> SafeString:
         return cells.ago(connector.schema_read_at)
 
-    @display(description="Everything read once")
+    @display(description=_("Everything read once"))
     def backfilled(self, connector: Connector) -> SafeString:
-        return cells.ago(connector.backfilled_at, never="not yet")
+        return cells.ago(connector.backfilled_at, never=gettext("not yet"))
 
-    @display(description="What changed is known from")
+    @display(description=_("What changed is known from"))
     def event_log_shown(self, connector: Connector) -> str:
         cursor = connector.cursors.filter(stream=Cursor.Stream.EVENTS).first()
         if cursor is None or not cursor.method:
-            return "Close's event log"
-        return (
-            "a search every time, since this key may not read Close's event log "
-            f"({cursor.detail.get('refused') or 'Close gave no reason'}). What is deleted in Close is found once a day."
-        )
+            return gettext("Close's event log")
+        return gettext(
+            "a search every time, since this key may not read Close's event log ({value}). What is deleted in Close is found once a day."
+        ).format(value=cursor.detail.get("refused") or "Close gave no reason")
 
-    @display(description="Webhook in Close")
+    @display(description=_("Webhook in Close"))
     def webhook_shown(self, connector: Connector) -> str:
         if connector.webhook_problem:
-            return f"{connector.webhook_problem} Close is read on schedule meanwhile."
+            return gettext("{webhook_problem} Close is read on schedule meanwhile.").format(
+                webhook_problem=connector.webhook_problem
+            )
         return connector.webhook_id or "none; Close is read on schedule"
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
@@ -284,7 +287,7 @@ class ConnectorAdmin(
         """Save what was changed and nothing else: a worker may be writing to the same row."""
         if not change:
             obj.paused_at = timezone.now()
-            obj.pause_reason = f"Paused by {request.user}: it was just added."
+            obj.pause_reason = f"{PAUSED_BY_A_PERSON} {request.user}: it was just added."
             super().save_model(request, obj, form, change)
             return
         self.note_before(request, obj)
@@ -302,7 +305,9 @@ class ConnectorAdmin(
             versions.note(connector, {"created"}, by=by, said=said, now=now)
             messages.info(
                 request,
-                "Next: test the connection, map fields in the tabs above, then resume: a new connector is paused.",
+                gettext(
+                    "Next: test the connection, map fields in the tabs above, then resume: a new connector is paused."
+                ),
             )
             return
         changed = set(form.changed_data) - _NAMES - {VERSION_NOTE}

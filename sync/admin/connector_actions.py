@@ -11,6 +11,8 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action
 from unfold.enums import ActionVariant
 from unfold.forms import BaseDialogForm
@@ -26,6 +28,7 @@ from sync.errors import SyncError
 from sync.models import Connector, Run
 from sync.records import ObjectType
 from sync.services import cloning, options, retyped, setup
+from sync.services.configuration import PAUSED_BY_A_PERSON
 
 _LATER = "No worker can be reached now. The scheduler does it as soon as it and a worker run."
 
@@ -34,8 +37,8 @@ class PauseForm(BaseDialogForm):
     """Why a connector is paused, for the colleagues."""
 
     reason = forms.CharField(
-        required=False, max_length=300, label="Reason", widget=UnfoldAdminTextInputWidget,
-        help_text="Shown to your colleagues. It may stay empty.",
+        required=False, max_length=300, label=_("Reason"), widget=UnfoldAdminTextInputWidget,
+        help_text=_("Shown to your colleagues. It may stay empty."),
     )  # fmt: skip
 
 
@@ -43,11 +46,11 @@ class CloneForm(BaseDialogForm):
     """What the clone is called and whose it is."""
 
     name = forms.CharField(
-        max_length=200, widget=UnfoldAdminTextInputWidget, help_text="For example Globex to Close."
+        max_length=200, widget=UnfoldAdminTextInputWidget, help_text=_("For example Globex to Close.")
     )
     organization = forms.ModelChoiceField(
         queryset=Organization.objects.none(), widget=UnfoldAdminSelectWidget(), empty_label=None,
-        help_text="The customer that it is for.",
+        help_text=_("The customer that it is for."),
     )  # fmt: skip
 
     def __init__(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
@@ -61,10 +64,13 @@ class FieldForm(BaseDialogForm):
     """A custom field that Close does not have yet."""
 
     object_type = forms.ChoiceField(
-        choices=[("LEAD", "Leads"), ("CONTACT", "Contacts")], label="Of", widget=UnfoldAdminSelectWidget
+        choices=[("LEAD", "Leads"), ("CONTACT", "Contacts")], label=_("Of"), widget=UnfoldAdminSelectWidget
     )
     label = forms.CharField(
-        max_length=100, label="Name", widget=UnfoldAdminTextInputWidget, help_text="For example Industry."
+        max_length=100,
+        label=_("Name"),
+        widget=UnfoldAdminTextInputWidget,
+        help_text=_("For example Industry."),
     )
     type = forms.ChoiceField(
         choices=[("text", "Text"), ("textarea", "Long text"), ("number", "Number"), ("date", "Date"), ("datetime", "Date and time")],
@@ -82,7 +88,7 @@ class ConnectorActions:
         "pause",
         "resume",
         {
-            "title": "More",
+            "title": _("More"),
             "icon": "more_horiz",
             "items": [
                 "backfill",
@@ -110,25 +116,30 @@ class ConnectorActions:
         return [found for found in offered if found.method.original_function_name not in hidden]
 
     @action(
-        description="Run with the new type", permissions=["change"], icon="published_with_changes",
+        description=_("Run with the new type"), permissions=["change"], icon="published_with_changes",
         dialog={
-            "title": "Let rows run with their field's new type?", "form_class": None, "form_submit_text": "Run them",
-            "description": "Fields of some mapping rows have another type in Close than when they were mapped. The rows run "
-            "again, and every record that they concern is looked at once more.",
+            "title": _("Let rows run with their field's new type?"), "form_class": None, "form_submit_text": _("Run them"),
+            "description": _("Fields of some mapping rows have another type in Close than when they were mapped. The rows run "
+            "again, and every record that they concern is looked at once more."),
         },
     )  # fmt: skip
     def run_retyped(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
         connector = self.get_permitted(request, object_id, Permission.EDIT_CONFIGURATION)  # type: ignore[attr-defined]
         schema = setup.load_schema(connector)
         count = retyped.accept(connector, schema, retyped.resting(connector, schema), now=timezone.now())
-        messages.success(request, f"{count} row{'s' * (count != 1)} run again." if count else "No row rests.")
+        messages.success(
+            request,
+            gettext("{count} row{value} run again.").format(count=count, value="s" * (count != 1))
+            if count
+            else gettext("No row rests."),
+        )
         return redirect(request, change_page(connector))
 
     @action(
-        description="Create a field in Close", permissions=["change"], icon="add_box",
+        description=_("Create a field in Close"), permissions=["change"], icon="add_box",
         dialog={
-            "title": "Create a custom field in Close?", "form_class": FieldForm, "form_submit_text": "Create",
-            "description": "Everybody who uses Close sees it. It can be mapped here at once.",
+            "title": _("Create a custom field in Close?"), "form_class": FieldForm, "form_submit_text": _("Create"),
+            "description": _("Everybody who uses Close sees it. It can be mapped here at once."),
         },
     )  # fmt: skip
     def create_field(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
@@ -146,16 +157,19 @@ class ConnectorActions:
             messages.error(request, error.message)
         else:
             messages.success(
-                request, f"“{made.label}” is in Close now. Map it as custom.{made.close_id}, or by its name."
+                request,
+                gettext("“{label}” is in Close now. Map it as custom.{close_id}, or by its name.").format(
+                    label=made.label, close_id=made.close_id
+                ),
             )
         return redirect(request, change_page(connector))
 
     @action(
-        description="Clone", permissions=["change"], icon="content_copy",
+        description=_("Clone"), permissions=["change"], icon="content_copy",
         dialog={
-            "title": "Clone this connector?", "form_class": CloneForm, "form_submit_text": "Clone",
-            "description": "The clone gets the settings and the mapping, no credentials, and starts paused. Rows about custom "
-            "fields rest until they name fields of its own Close.",
+            "title": _("Clone this connector?"), "form_class": CloneForm, "form_submit_text": _("Clone"),
+            "description": _("The clone gets the settings and the mapping, no credentials, and starts paused. Rows about custom "
+            "fields rest until they name fields of its own Close."),
         },
     )  # fmt: skip
     def clone(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
@@ -169,15 +183,17 @@ class ConnectorActions:
             by=author_of(request),
             now=now,
         )
-        messages.success(request, f"{made.name} is made, paused. Next: what it connects.")
+        messages.success(
+            request, gettext("{name} is made, paused. Next: what it connects.").format(name=made.name)
+        )
         return redirect(request, reverse("admin:sync_connector_setup", args=[made.pk, "hull"]))
 
-    @action(description="Guided setup", permissions=["change"], icon="checklist", url_path="guide")
+    @action(description=_("Guided setup"), permissions=["change"], icon="checklist", url_path="guide")
     def set_up(self, request: HttpRequest, object_id: str) -> HttpResponse:
         connector = self.get_permitted(request, object_id, Permission.EDIT_CONFIGURATION)  # type: ignore[attr-defined]
         return redirect(request, reverse("admin:sync_connector_setup", args=[connector.pk, "hull"]))
 
-    @action(description="Versions", permissions=["view"], icon="history_edu", url_path="versions")
+    @action(description=_("Versions"), permissions=["view"], icon="history_edu", url_path="versions")
     def all_versions(self, request: HttpRequest, object_id: str) -> HttpResponse:
         connector = self.get_permitted(request, object_id, Permission.VIEW)  # type: ignore[attr-defined]
         return redirect(request, cells.changelist("configurationversion", connector__id__exact=connector.pk))
@@ -185,10 +201,10 @@ class ConnectorActions:
     # ── One ──────────────────────────────────────────────────────────────────────────────────────
 
     @action(
-        description="Test connection", permissions=["run"], icon="network_check",
+        description=_("Test connection"), permissions=["run"], icon="network_check",
         dialog={
-            "title": "Test the connection?", "form_class": None, "form_submit_text": "Test",
-            "description": "One real request goes to Close and one to Hull. Nothing is written there.",
+            "title": _("Test the connection?"), "form_class": None, "form_submit_text": _("Test"),
+            "description": _("One real request goes to Close and one to Hull. Nothing is written there."),
         },
     )  # fmt: skip
     def test_connection(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
@@ -200,64 +216,71 @@ class ConnectorActions:
         return redirect(request, change_page(connector))
 
     @action(
-        description="Sync now", permissions=["run"], icon="sync", variant=ActionVariant.PRIMARY,
+        description=_("Sync now"), permissions=["run"], icon="sync", variant=ActionVariant.PRIMARY,
         dialog={
-            "title": "Sync now?", "form_class": None, "form_submit_text": "Sync now",
-            "description": "What changed in Close is read and told to Hull, and what waits is written to Close.",
+            "title": _("Sync now?"), "form_class": None, "form_submit_text": _("Sync now"),
+            "description": _("What changed in Close is read and told to Hull, and what waits is written to Close."),
         },
     )  # fmt: skip
     def sync_now(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
         connector = self._permitted(request, object_id)
         if not connector.is_active:
-            messages.warning(request, "Nothing was started: the connector is paused or switched off.")
+            messages.warning(
+                request, gettext("Nothing was started: the connector is paused or switched off.")
+            )
         elif dispatch_all(connector):
             messages.success(
                 request,
-                _started(connector, "Handed to a worker: Close is read, and both queues are worked off."),
+                _started(
+                    connector, gettext("Handed to a worker: Close is read, and both queues are worked off.")
+                ),
             )
         else:
             messages.warning(request, _LATER)
         return redirect(request, change_page(connector))
 
     @action(
-        description="Backfill", permissions=["run"], icon="history",
+        description=_("Backfill"), permissions=["run"], icon="history",
         dialog={
-            "title": "Read everything in Close again?", "form_class": None, "form_submit_text": "Backfill",
-            "description": "Every lead and contact is read, page by page, and Hull is told what it does not know "
-            "yet. Nothing is written to Close. A hundred leads take one request.",
+            "title": _("Read everything in Close again?"), "form_class": None, "form_submit_text": _("Backfill"),
+            "description": _("Every lead and contact is read, page by page, and Hull is told what it does not know "
+            "yet. Nothing is written to Close. A hundred leads take one request."),
         },
     )  # fmt: skip
     def backfill(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
         connector = self._permitted(request, object_id)
         if not connector.is_active:
-            messages.warning(request, "Nothing was started: the connector is paused or switched off.")
+            messages.warning(
+                request, gettext("Nothing was started: the connector is paused or switched off.")
+            )
         elif tasks.dispatch(tasks.pull, connector_id=connector.pk, trigger=Run.Trigger.PERSON, full=True):
             messages.success(
-                request, _started(connector, "Handed to a worker: everything in Close is read again.")
+                request,
+                _started(connector, gettext("Handed to a worker: everything in Close is read again.")),
             )
         else:
-            messages.warning(request, "No worker can be reached now. Try again when one runs.")
+            messages.warning(request, gettext("No worker can be reached now. Try again when one runs."))
         return redirect(request, change_page(connector))
 
     @action(
-        description="Pause", permissions=["run"], icon="pause",
+        description=_("Pause"), permissions=["run"], icon="pause",
         dialog={
-            "title": "Pause this connector?", "form_class": PauseForm, "form_submit_text": "Pause",
-            "description": "Nothing is read or written until it is resumed. What Hull tells meanwhile waits.",
+            "title": _("Pause this connector?"), "form_class": PauseForm, "form_submit_text": _("Pause"),
+            "description": _("Nothing is read or written until it is resumed. What Hull tells meanwhile waits."),
         },
     )  # fmt: skip
     def pause(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
         connector = self._permitted(request, object_id)
         if connector.paused_at is None:
             connector.pause(_pause_reason(request, form.cleaned_data["reason"]), now=timezone.now())
-        messages.success(request, "Paused. What arrives meanwhile is kept.")
+        messages.success(request, gettext("Paused. What arrives meanwhile is kept."))
         return redirect(request, change_page(connector))
 
     @action(
-        description="Resume", permissions=["run"], icon="play_arrow", variant=ActionVariant.PRIMARY,
+        description=_("Resume"), permissions=["run"], icon="play_arrow", variant=ActionVariant.PRIMARY,
         dialog={
-            "title": "Resume this connector?", "form_class": None, "form_submit_text": "Resume",
-            "description": "It goes on with everything that waited.",
+            "title": _("Resume this connector?"), "form_class": None, "form_submit_text": _("Resume"),
+            "description": _("It goes on with everything that waited."),
         },
     )  # fmt: skip
     def resume(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
@@ -273,25 +296,27 @@ class ConnectorActions:
 
     # ── Many ─────────────────────────────────────────────────────────────────────────────────────
 
-    @action(description="Test connection: one real request to each side", permissions=["run"])
+    @action(description=_("Test connection: one real request to each side"), permissions=["run"])
     def test_selected(self, request: HttpRequest, queryset: QuerySet[Connector]) -> None:
         for connector in self._all_permitted(request, queryset):
             tried = setup.test_connection(connector, clock=timezone.now)
             level = messages.SUCCESS if tried.is_good else messages.ERROR
             messages.add_message(request, level, f"{connector.name}: {' '.join(tried.sentences)}")
 
-    @action(description="Sync now: read Close, work off both queues", permissions=["run"])
+    @action(description=_("Sync now: read Close, work off both queues"), permissions=["run"])
     def sync_selected(self, request: HttpRequest, queryset: QuerySet[Connector]) -> None:
         chosen = self._all_permitted(request, queryset)
         active = [connector for connector in chosen if connector.is_active]
         told = [dispatch_all(connector) for connector in active]
         rest = (
-            f" {len(chosen) - len(active)} are paused or switched off." if len(active) < len(chosen) else ""
+            gettext(" {value} are paused or switched off.").format(value=len(chosen) - len(active))
+            if len(active) < len(chosen)
+            else ""
         )
         later = "" if all(told) else f" {_LATER}"
         messages.success(request, f"{sum(told)} started.{rest}{later}")
 
-    @action(description="Backfill: read everything in Close again", permissions=["run"])
+    @action(description=_("Backfill: read everything in Close again"), permissions=["run"])
     def backfill_selected(self, request: HttpRequest, queryset: QuerySet[Connector]) -> None:
         chosen = self._all_permitted(request, queryset)
         active = [connector for connector in chosen if connector.is_active]
@@ -300,23 +325,25 @@ class ConnectorActions:
             for one in active
         ]
         rest = (
-            f" {len(chosen) - len(active)} are paused or switched off." if len(active) < len(chosen) else ""
+            gettext(" {value} are paused or switched off.").format(value=len(chosen) - len(active))
+            if len(active) < len(chosen)
+            else ""
         )
         messages.success(request, f"{sum(told)} started.{rest}{'' if all(told) else f' {_LATER}'}")
 
-    @action(description="Pause: nothing is read or written meanwhile", permissions=["run"])
+    @action(description=_("Pause: nothing is read or written meanwhile"), permissions=["run"])
     def pause_selected(self, request: HttpRequest, queryset: QuerySet[Connector]) -> None:
         running = [found for found in self._all_permitted(request, queryset) if found.paused_at is None]
         for connector in running:
             connector.pause(_pause_reason(request, ""), now=timezone.now())
-        messages.success(request, f"{len(running)} paused.")
+        messages.success(request, gettext("{count} paused.").format(count=len(running)))
 
-    @action(description="Resume: go on with what waited", permissions=["run"])
+    @action(description=_("Resume: go on with what waited"), permissions=["run"])
     def resume_selected(self, request: HttpRequest, queryset: QuerySet[Connector]) -> None:
         paused = [found for found in self._all_permitted(request, queryset) if found.paused_at is not None]
         for connector in paused:
             connector.resume()
-        messages.success(request, f"{len(paused)} resumed.")
+        messages.success(request, gettext("{count} resumed.").format(count=len(paused)))
 
     def _all_permitted(self, request: HttpRequest, queryset: QuerySet[Connector]) -> list[Connector]:
         return list(self.scope(request, queryset, Permission.RUN).select_related("organization"))  # type: ignore[attr-defined]
@@ -334,4 +361,5 @@ def _started(connector: Connector, sentence: str) -> str:
 
 
 def _pause_reason(request: HttpRequest, reason: str) -> str:
-    return f"Paused by {request.user}{f': {reason.strip()}' if reason.strip() else ''}"
+    # It is stored, and read by the program too: never in the viewer's language.
+    return f"{PAUSED_BY_A_PERSON} {request.user}{f': {reason.strip()}' if reason.strip() else ''}"

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminTextInputWidget
 
 from sync.admin.departures import DeparturesField, marks_leads
@@ -13,8 +15,8 @@ from sync.models import CloseField, Connector, HullSegment, Secret
 from sync.records import ObjectType
 
 HULL_EVENTS = (
-    ("status_change", "Lead status changes"), ("opportunity", "Opportunities: made, moved, won, lost"), ("note", "Notes"),
-    ("call", "Calls"), ("email", "E-mails, their subjects only"), ("custom_activity", "Custom activities"),
+    ("status_change", _("Lead status changes")), ("opportunity", _("Opportunities: made, moved, won, lost")), ("note", _("Notes")),
+    ("call", _("Calls")), ("email", _("E-mails, their subjects only")), ("custom_activity", _("Custom activities")),
 )  # fmt: skip
 VERSION_NOTE = "version_note"
 SECRETS = ("hull_secret", "close_api_key")
@@ -24,8 +26,8 @@ class ConnectorForm(forms.ModelForm):
     """Choices by name where Close and Hull were read; what is stored stays visible even when they do not know it."""
 
     version_note = forms.CharField(
-        required=False, max_length=500, label="Note on this change", widget=UnfoldAdminTextInputWidget,
-        help_text="What you changed and why, for your colleagues. It stands beside the version.",
+        required=False, max_length=500, label=_("Note on this change"), widget=UnfoldAdminTextInputWidget,
+        help_text=_("What you changed and why, for your colleagues. It stands beside the version."),
     )  # fmt: skip
 
     class Meta:
@@ -42,12 +44,13 @@ class ConnectorForm(forms.ModelForm):
         for name in ("never_identities", "always_identities"):
             if shown := self.fields.get(name):
                 self.fields[name] = IdentitiesField(
-                    label=shown.label, help_text=f"{shown.help_text} One a line."
+                    label=shown.label,
+                    help_text=gettext("{help_text} One a line.").format(help_text=shown.help_text),
                 )
         if shown := self.fields.get("hull_events"):
             self.fields["hull_events"] = forms.MultipleChoiceField(
                 choices=HULL_EVENTS, required=False, label=shown.label, widget=UnfoldAdminCheckboxSelectMultipleWidget,
-                help_text="Told from now on. Hull keeps events of users only: what is about a lead is told of its first contact.",
+                help_text=gettext("Told from now on. Hull keeps events of users only: what is about a lead is told of its first contact."),
             )  # fmt: skip
         if "departures" in self.fields:
             self.fields["departures"] = DeparturesField(stored=self.instance.departures)
@@ -63,7 +66,7 @@ class ConnectorForm(forms.ModelForm):
             and marks_leads(data.get("departures"))
         ):
             self.add_error(
-                "mark_status", "Choose the status that marks a lead, or let nothing mark one above."
+                "mark_status", gettext("Choose the status that marks a lead, or let nothing mark one above.")
             )
         return data
 
@@ -84,20 +87,22 @@ class ConnectorForm(forms.ModelForm):
             self.fields[name] = ListField(
                 known=segment_choices(self.instance, kind),
                 stored=getattr(self.instance, name),
-                unknown="not heard of in Hull",
+                unknown=gettext("not heard of in Hull"),
                 label=self.fields[name].label,
-                help_text=f"{self.fields[name].help_text} Another id can be typed in.",
+                help_text=gettext("{help_text} Another id can be typed in.").format(
+                    help_text=self.fields[name].help_text
+                ),
             )
 
     def _offer_statuses(self) -> None:
         self._offer_status(
-            "lead_status", "Close's own default", "Lead status",
-            "The status that a new lead gets. Leads that were there already keep theirs.",
+            "lead_status", gettext("Close's own default"), gettext("Lead status"),
+            gettext("The status that a new lead gets. Leads that were there already keep theirs."),
         )  # fmt: skip
         self._offer_status(
-            "mark_status", "none", "Status that marks a lead",
-            "The status of a lead whose account has left, where that is chosen above. A lead whose account comes back "
-            "keeps it, unless a mapping sets the status.",
+            "mark_status", "none", gettext("Status that marks a lead"),
+            gettext("The status of a lead whose account has left, where that is chosen above. A lead whose account comes back "
+            "keeps it, unless a mapping sets the status."),
         )  # fmt: skip
 
     def _offer_status(self, name: str, default: str, label: str, help_text: str) -> None:
@@ -110,7 +115,12 @@ class ConnectorForm(forms.ModelForm):
             for status in statuses
         ]
         self.fields[name] = chosen(
-            known, stored, unknown="not a status in Close", default=default, label=label, help_text=help_text
+            known,
+            stored,
+            unknown=gettext("not a status in Close"),
+            default=default,
+            label=label,
+            help_text=help_text,
         )
 
     def _offer_identifiers(self) -> None:
@@ -120,6 +130,6 @@ class ConnectorForm(forms.ModelForm):
             )
             known = [("url", "Url"), *((f"custom.{field.close_id}", field.label) for field in fields)]
             self.fields["identity_close"] = chosen(
-                known, self.instance.identity_close, unknown="not a lead field in Close", label="Identifier in Close",
-                help_text="The lead's field that holds the identifier.",
+                known, self.instance.identity_close, unknown=gettext("not a lead field in Close"), label=gettext("Identifier in Close"),
+                help_text=gettext("The lead's field that holds the identifier."),
             )  # fmt: skip

@@ -9,6 +9,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import path
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.views.decorators.http import require_POST
 
 from accounts.permissions import Permission
@@ -50,10 +51,11 @@ class LiveActions:
         connector = self.get_permitted(request, object_id, Permission.RUN)  # type: ignore[attr-defined]
         if affected.queue_them(connector, now=timezone.now()):
             tasks.dispatch(tasks.look_through, connector_id=connector.pk)
-            messages.success(request, "They go into the queue, behind what is fresh.")
+            messages.success(request, gettext("They go into the queue, behind what is fresh."))
         else:
             messages.warning(
-                request, "Nothing was queued: the settings changed meanwhile, or it was answered already."
+                request,
+                gettext("Nothing was queued: the settings changed meanwhile, or it was answered already."),
             )
         return redirect(request, change_page(connector))
 
@@ -61,5 +63,5 @@ class LiveActions:
         """Leave the records as they are until something else of them changes."""
         connector = self.get_permitted(request, object_id, Permission.RUN)  # type: ignore[attr-defined]
         affected.dismiss(connector, now=timezone.now())
-        messages.success(request, "They stay as they are until something else of them changes.")
+        messages.success(request, gettext("They stay as they are until something else of them changes."))
         return redirect(request, change_page(connector))

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.urls import reverse
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
 
 from sync import queries
 from sync.admin import cells, health
@@ -106,12 +107,12 @@ def _reading(connector: Connector, now: datetime) -> Reading | None:
         if connector.backfilled_at or not connector.is_active:
             return None
         return Reading(
-            "Close is about to be read.",
-            "Nothing is written to Close before everything in it was read once.",
+            gettext("Close is about to be read."),
+            gettext("Nothing is written to Close before everything in it was read once."),
             None,
         )
     title = (
-        "Close is being read."
+        gettext("Close is being read.")
         if connector.backfilled_at
         else "Close is being read first; nothing is written to it before."
     )
@@ -125,13 +126,20 @@ def _resync(connector: Connector, may_run: bool) -> ResyncCard | None:
         return None
     if row.state == Resync.State.COUNTED and not row.affected:
         return None
-    count, version = f"{row.affected:,}", f"version {row.version}"
+    count, version = f"{row.affected:,}", gettext("version {version}").format(version=row.version)
     percent = min(100 * row.looked_at // row.total, 100) if row.total else 0
-    title, sentence = f"{count} records differ by {version} of the settings.", _effort(row)
+    title, sentence = (
+        gettext("{count} records differ by {version} of the settings.").format(count=count, version=version),
+        _effort(row),
+    )
     if row.is_under_way:
         doing = "counted" if row.state == Resync.State.COUNTING else "queued"
-        title = f"The records that {version} of the settings affects are being {doing}."
-        sentence = f"{row.looked_at:,} of {row.total:,} looked at, {count} affected."
+        title = gettext("The records that {version} of the settings affects are being {doing}.").format(
+            version=version, doing=doing
+        )
+        sentence = gettext("{looked_at:,} of {total:,} looked at, {count} affected.").format(
+            looked_at=row.looked_at, total=row.total, count=count
+        )
     is_counted = row.state == Resync.State.COUNTED
     start, leave = (
         reverse(f"admin:sync_connector_{name}", args=[connector.pk])
@@ -145,13 +153,17 @@ def _resync(connector: Connector, may_run: bool) -> ResyncCard | None:
 def _effort(row: Resync) -> str:
     found = affected.estimate(row)
     ways = [
-        f"{row.outbound:,} in Close" if row.outbound else "",
-        f"{row.inbound:,} in Hull" if row.inbound else "",
+        gettext("{outbound:,} in Close").format(outbound=row.outbound) if row.outbound else "",
+        gettext("{inbound:,} in Hull").format(inbound=row.inbound) if row.inbound else "",
     ]
     lasts = f", {cells.span(timedelta(seconds=found.seconds))}" if found.seconds is not None else ""
-    takes = f" About {found.calls:,} requests to Close{lasts}." if found.calls else ""
-    return (
-        f"{' and '.join(filter(None, ways))}.{takes} They follow when something else of them changes, or now."
+    takes = (
+        gettext(" About {calls:,} requests to Close{lasts}.").format(calls=found.calls, lasts=lasts)
+        if found.calls
+        else ""
+    )
+    return gettext("{value}.{takes} They follow when something else of them changes, or now.").format(
+        value=" and ".join(filter(None, ways)), takes=takes
     )
 
 
@@ -171,18 +183,20 @@ def _direction_card(connector: Connector, direction: Direction, lane: Lane | Non
     counted = queries.backlog(connector, direction)
     filters = {"connector__id__exact": connector.pk, "direction__exact": direction.value}
     waiting = f"{counted.waiting:,}" + (
-        f", the oldest for {cells.age(counted.oldest, now)}" if counted.oldest else ""
+        gettext(", the oldest for {value}").format(value=cells.age(counted.oldest, now))
+        if counted.oldest
+        else ""
     )
     is_busy = lane is not None and lane.leased_until is not None and lane.leased_until > now
     return Card(
         DIRECTIONS[direction],
         [
-            Fact("Waiting", _counted(counted.waiting, waiting, "PENDING", filters)),
+            Fact(gettext("Waiting"), _counted(counted.waiting, waiting, "PENDING", filters)),
             *_outlook(connector, direction),
             *_brake(connector, direction),
-            Fact("Held for a choice", _counted(counted.held, f"{counted.held:,}", "HELD", filters, "warning")),
-            Fact("Failed", _counted(counted.failed, f"{counted.failed:,}", "FAILED", filters, "danger")),
-            Fact("Last worked off", "now" if is_busy else cells.ago(lane.drained_at if lane else None, now)),
+            Fact(gettext("Held for a choice"), _counted(counted.held, f"{counted.held:,}", "HELD", filters, "warning")),
+            Fact(gettext("Failed"), _counted(counted.failed, f"{counted.failed:,}", "FAILED", filters, "danger")),
+            Fact(gettext("Last worked off"), "now" if is_busy else cells.ago(lane.drained_at if lane else None, now)),
         ],
     )  # fmt: skip
 
@@ -195,8 +209,15 @@ def _outlook(connector: Connector, direction: Direction) -> list[Fact]:
     if not found.waiting or found.seconds is None:
         return []
     lasts = cells.span(timedelta(seconds=found.seconds)) if found.seconds >= 120 else f"{found.seconds:.0f} s"
-    pace = f"{found.per_second:.3g} requests a second"
-    return [Fact("Time to finish", f"{found.waiting:,} waiting, about {lasts} at {pace}")]
+    pace = gettext("{per_second:.3g} requests a second").format(per_second=found.per_second)
+    return [
+        Fact(
+            gettext("Time to finish"),
+            gettext("{waiting:,} waiting, about {lasts} at {pace}").format(
+                waiting=found.waiting, lasts=lasts, pace=pace
+            ),
+        )
+    ]
 
 
 def _brake(connector: Connector, direction: Direction) -> list[Fact]:
@@ -204,7 +225,12 @@ def _brake(connector: Connector, direction: Direction) -> list[Fact]:
     approval = queries.find_waiting_approval(connector) if direction is Direction.OUTBOUND else None
     if approval is None:
         return []
-    return [Fact("Brake", cells.badge("a batch waits for approval", "warning", href=change_page(approval)))]
+    return [
+        Fact(
+            gettext("Brake"),
+            cells.badge(gettext("a batch waits for approval"), "warning", href=change_page(approval)),
+        )
+    ]
 
 
 def _counted(
@@ -220,13 +246,13 @@ def _links_card(connector: Connector, now: datetime) -> Card:
     counted = queries.link_counts(connector)
     filters = {"connector__id__exact": connector.pk}
     return Card(
-        "Records and places",
+        gettext("Records and places"),
         [
-            Fact("Linked pairs", cells.link(cells.changelist("link", **filters, pair="paired"), f"{counted['paired']:,}")),
-            Fact("Only in Close", cells.link(cells.changelist("link", **filters, pair="alone"), f"{counted['unpaired']:,}")),
-            Fact("With a paused field", _paused(counted["paused"], filters)),
-            Fact("Close last read", cells.ago(queries.last_read(connector), now)),
-            Fact("Open", cells.stacked_plainly(_places(connector))),
+            Fact(gettext("Linked pairs"), cells.link(cells.changelist("link", **filters, pair="paired"), f"{counted['paired']:,}")),
+            Fact(gettext("Only in Close"), cells.link(cells.changelist("link", **filters, pair="alone"), f"{counted['unpaired']:,}")),
+            Fact(gettext("With a paused field"), _paused(counted["paused"], filters)),
+            Fact(gettext("Close last read"), cells.ago(queries.last_read(connector), now)),
+            Fact(gettext("Open"), cells.stacked_plainly(_places(connector))),
         ],
     )  # fmt: skip
 
@@ -239,8 +265,8 @@ def _paused(count: int, filters: dict[str, Any]) -> SafeString | str:
 
 def _places(connector: Connector) -> list[SafeString]:
     if connector.is_sandbox:
-        close = cells.external(sandboxes.root_of(connector.close_api_url), "simulated Close")
-        return [close, cells.hull_link(connector, "simulated Hull")]
+        close = cells.external(sandboxes.root_of(connector.close_api_url), gettext("simulated Close"))
+        return [close, cells.hull_link(connector, gettext("simulated Hull"))]
     close_name = connector.close_organization_name or "Close"
     return [
         cells.external(f"{cells.CLOSE_APP}/", close_name),

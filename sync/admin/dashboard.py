@@ -7,6 +7,7 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from sync import queries
 from sync.admin import cells, health
@@ -26,7 +27,7 @@ def dashboard(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     connectors = list(rows.select_related("organization__agency").order_by(*WORST_FIRST)[:MOST])
     chart = outcomes_chart(queries.outcomes_by_hour(visible, now=now), now=now)
     return context | {
-        "title": "Overview",
+        "title": gettext("Overview"),
         "numbers": _numbers(connectors, chart),
         "connectors": _table(connectors, now),
         "has_more": len(connectors) == MOST,
@@ -41,26 +42,26 @@ def _numbers(connectors: list[Any], chart: Chart) -> list[dict[str, Any]]:
     stuck = sum(one.failed + one.held for one in connectors)
     running = [one for one in connectors if one.health not in (queries.Health.OFF, queries.Health.PAUSED)]
     return [
-        {"title": "Connectors", "value": len(connectors), "hint": f"{len(running):,} switched on", "href": cells.changelist("connector")},
-        {"title": "Stopped or silent", "value": len(troubled), "hint": "see the table below", "href": cells.changelist("connector")},
-        {"title": "Need a person", "value": stuck, "hint": "records failed or held", "href": cells.changelist("change", queue="attention")},
-        {"title": "Waiting", "value": sum(one.waiting for one in connectors), "hint": "records on their way", "href": cells.changelist("change", state__exact="PENDING")},
-        {"title": "Outcomes in 24 hours", "value": chart.total, "hint": "records considered", "href": cells.changelist("outcome")},
+        {"title": gettext("Connectors"), "value": len(connectors), "hint": gettext("{count:,} switched on").format(count=len(running)), "href": cells.changelist("connector")},
+        {"title": gettext("Stopped or silent"), "value": len(troubled), "hint": gettext("see the table below"), "href": cells.changelist("connector")},
+        {"title": gettext("Need a person"), "value": stuck, "hint": gettext("records failed or held"), "href": cells.changelist("change", queue="attention")},
+        {"title": gettext("Waiting"), "value": sum(one.waiting for one in connectors), "hint": gettext("records on their way"), "href": cells.changelist("change", state__exact="PENDING")},
+        {"title": gettext("Outcomes in 24 hours"), "value": chart.total, "hint": gettext("records considered"), "href": cells.changelist("outcome")},
     ]  # fmt: skip
 
 
 def _table(connectors: list[Any], now: datetime) -> Table:
     table = Table(
-        "Connectors",
+        gettext("Connectors"),
         [
-            "Connector",
-            "State, and what to do",
-            "Last change to Close",
-            "Last change to Hull",
-            "Waiting",
-            "Failed and held",
-            "In step",
-            "Credentials",
+            gettext("Connector"),
+            gettext("State, and what to do"),
+            gettext("Last change to Close"),
+            gettext("Last change to Hull"),
+            gettext("Waiting"),
+            gettext("Failed and held"),
+            gettext("In step"),
+            gettext("Credentials"),
         ],
     )
     table.rows = [
@@ -70,7 +71,8 @@ def _table(connectors: list[Any], now: datetime) -> Table:
             cells.ago(one.last_outbound, now),
             cells.ago(one.last_inbound, now),
             cells.stacked(
-                f"{one.waiting:,}", f"oldest for {cells.age(one.oldest, now)}" if one.oldest else ""
+                f"{one.waiting:,}",
+                gettext("oldest for {value}").format(value=cells.age(one.oldest, now)) if one.oldest else "",
             ),
             _stuck(one),
             _in_step(one),
@@ -103,8 +105,8 @@ def _credentials(connector: Any, now: datetime) -> Any:
     if lacking:
         return cells.badge(f"{' and '.join(lacking)} missing", "warning")
     if connector.health == queries.Health.BROKEN:
-        return cells.badge("See the state", "danger")
-    return cells.stacked("stored", cells.ago(connector.schema_read_at, now, never="not used yet"))
+        return cells.badge(gettext("See the state"), "danger")
+    return cells.stacked("stored", cells.ago(connector.schema_read_at, now, never=gettext("not used yet")))
 
 
 def _stuck(connector: Any) -> Any:

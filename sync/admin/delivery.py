@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.contrib import admin
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter
 from unfold.decorators import display
 
@@ -28,7 +29,7 @@ class DeliveryAdmin(HistoryAdmin):
         (
             None,
             {
-                "description": "One received request; its key makes a second arrival harmless.",
+                "description": _("One received request; its key makes a second arrival harmless."),
                 "fields": (
                     "connector", "source", "key", "channel", "received_at", "messages", "accepted", "stale", "repeats",
                     "problems_shown",
@@ -37,10 +38,10 @@ class DeliveryAdmin(HistoryAdmin):
         ),
     )  # fmt: skip
 
-    @display(description="Received", ordering="pk")
+    @display(description=_("Received"), ordering="pk")
     def received(self, delivery: Delivery) -> SafeString:
         return cells.ago(delivery.received_at)
 
-    @display(description="Problems")
+    @display(description=_("Problems"))
     def problems_shown(self, delivery: Delivery) -> SafeString:
         return cells.stacked_plainly(delivery.problems) or SafeString(cells.NOTHING)

@@ -8,32 +8,35 @@ from typing import Any
 from django import forms
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminSelectWidget
 
+from sync.admin.words import Text
 from sync.records import Departure, DeparturePolicy, ObjectType
 from sync.services import departing
 
 Cell = tuple[ObjectType, Departure]
 
-_TITLES = {ObjectType.LEAD: "Accounts and their leads", ObjectType.CONTACT: "Users and their contacts"}
+_TITLES = {ObjectType.LEAD: _("Accounts and their leads"), ObjectType.CONTACT: _("Users and their contacts")}
 _HAPPENED = {
-    (ObjectType.LEAD, Departure.LEFT_SEGMENT): "The account leaves its segments",
-    (ObjectType.LEAD, Departure.DELETED_IN_CLOSE): "The lead is deleted in Close",
-    (ObjectType.LEAD, Departure.MERGED_IN_CLOSE): "The lead is merged into another one in Close",
-    (ObjectType.LEAD, Departure.DELETED_IN_HULL): "The account is deleted in Hull",
-    (ObjectType.LEAD, Departure.MERGED_IN_HULL): "The account is merged into another one in Hull",
-    (ObjectType.CONTACT, Departure.LEFT_SEGMENT): "The user, or its account, leaves the segments",
-    (ObjectType.CONTACT, Departure.DELETED_IN_CLOSE): "The contact is deleted in Close",
-    (ObjectType.CONTACT, Departure.DELETED_IN_HULL): "The user is deleted in Hull",
-    (ObjectType.CONTACT, Departure.MERGED_IN_HULL): "The user is merged into another one in Hull",
+    (ObjectType.LEAD, Departure.LEFT_SEGMENT): _("The account leaves its segments"),
+    (ObjectType.LEAD, Departure.DELETED_IN_CLOSE): _("The lead is deleted in Close"),
+    (ObjectType.LEAD, Departure.MERGED_IN_CLOSE): _("The lead is merged into another one in Close"),
+    (ObjectType.LEAD, Departure.DELETED_IN_HULL): _("The account is deleted in Hull"),
+    (ObjectType.LEAD, Departure.MERGED_IN_HULL): _("The account is merged into another one in Hull"),
+    (ObjectType.CONTACT, Departure.LEFT_SEGMENT): _("The user, or its account, leaves the segments"),
+    (ObjectType.CONTACT, Departure.DELETED_IN_CLOSE): _("The contact is deleted in Close"),
+    (ObjectType.CONTACT, Departure.DELETED_IN_HULL): _("The user is deleted in Hull"),
+    (ObjectType.CONTACT, Departure.MERGED_IN_HULL): _("The user is merged into another one in Hull"),
 }
 _KEEPS = {
-    DeparturePolicy.IGNORE: "Leave the {close} as it is",
-    DeparturePolicy.MARK: "Set the lead status chosen below",
-    DeparturePolicy.UNLINK: "Stop keeping them in step",
-    DeparturePolicy.DELETE: "Delete the {close} in Close",
+    DeparturePolicy.IGNORE: _("Leave the {close} as it is"),
+    DeparturePolicy.MARK: _("Set the lead status chosen below"),
+    DeparturePolicy.UNLINK: _("Stop keeping them in step"),
+    DeparturePolicy.DELETE: _("Delete the {close} in Close"),
 }
-_FOLLOWS: Mapping[Departure, Mapping[DeparturePolicy, str]] = {
+_FOLLOWS: Mapping[Departure, Mapping[DeparturePolicy, Text]] = {
     Departure.LEFT_SEGMENT: _KEEPS,
     Departure.DELETED_IN_HULL: _KEEPS,
     Departure.DELETED_IN_CLOSE: {
@@ -81,7 +84,7 @@ class DepartureMatrix(forms.Widget):
         cells = [cell for cell in departing.offered() if cell[0] is kind]
         return format_html_join("", _ROW, (self._row(name, cell, chosen[cell]) for cell in cells))
 
-    def _row(self, name: str, cell: Cell, policy: DeparturePolicy) -> tuple[str, str, SafeString]:
+    def _row(self, name: str, cell: Cell, policy: DeparturePolicy) -> tuple[str, Text, SafeString]:
         field = field_name(name, cell)
         choices = [(one.value, words_for(cell, one)) for one in departing.offered()[cell]]
         select = UnfoldAdminSelectWidget(choices=choices).render(field, policy.value, {"id": f"id_{field}"})
@@ -107,7 +110,7 @@ class DeparturesField(forms.Field):
     widget = DepartureMatrix
 
     def __init__(self, *, stored: Mapping[str, Any]) -> None:
-        super().__init__(required=False, label="What follows", help_text=_HELP)
+        super().__init__(required=False, label=gettext("What follows"), help_text=_HELP)
         self.stored = departing.to_store(departing.chosen(stored))
 
     def clean(self, value: Any) -> dict[str, dict[str, str]]:
@@ -124,7 +127,9 @@ class DeparturesField(forms.Field):
         found = next((policy for policy in allowed if policy == said), None)
         if found is None:
             raise forms.ValidationError(
-                f"“{_HAPPENED[cell]}” does not know {said!r}. Choose one of the list."
+                gettext("“{value}” does not know {said!r}. Choose one of the list.").format(
+                    value=_HAPPENED[cell], said=said
+                )
             )
         return found
 

@@ -13,6 +13,7 @@ from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
 from django.views.decorators.http import require_POST
 
 from accounts.access import may
@@ -66,7 +67,7 @@ class ExplainPages:
             [(one, record) for one in searched for record in record_story.find(one, asked)] if asked else []
         )
         context = self.admin_site.each_context(request) | {  # type: ignore[attr-defined]
-            "title": "Find a record", "connectors": connectors, "chosen": chosen, "asked": asked,
+            "title": gettext("Find a record"), "connectors": connectors, "chosen": chosen, "asked": asked,
         }  # fmt: skip
         if len(found) == 1:
             connector, record = found[0]
@@ -106,9 +107,9 @@ def _sync(
     for direction in Direction:
         tasks.nudge(connector.pk, direction, trigger=Run.Trigger.PERSON)
     if count:
-        messages.success(request, "It is in the queue, before everything else.")
+        messages.success(request, gettext("It is in the queue, before everything else."))
     else:
-        messages.info(request, "It is in the queue already.")
+        messages.info(request, gettext("It is in the queue already."))
 
 
 def _pause(
@@ -116,7 +117,7 @@ def _pause(
 ) -> None:
     reason = request.POST.get("reason", "")
     pausing.pause(connector, object_type, *names, by=str(request.user), reason=reason, now=timezone.now())
-    messages.success(request, "Paused. What arrives about it is kept, and nothing of it is written.")
+    messages.success(request, gettext("Paused. What arrives about it is kept, and nothing of it is written."))
 
 
 def _resume(
@@ -125,7 +126,7 @@ def _resume(
     pausing.resume(connector, object_type, *names, now=timezone.now())
     for direction in Direction:
         tasks.nudge(connector.pk, direction, trigger=Run.Trigger.PERSON)
-    messages.success(request, "Resumed. It goes on with what arrived meanwhile.")
+    messages.success(request, gettext("Resumed. It goes on with what arrived meanwhile."))
 
 
 def _number(request: HttpRequest) -> int:
@@ -137,7 +138,10 @@ def _number(request: HttpRequest) -> int:
 
 
 def _choices(found: Sequence[tuple[Connector, RecordStory]]) -> story.Table:
-    table = story.Table("Several records fit", ["Record", "What", "In Close", "In Hull", "Connector"])
+    table = story.Table(
+        gettext("Several records fit"),
+        [gettext("Record"), gettext("What"), gettext("In Close"), gettext("In Hull"), gettext("Connector")],
+    )
     for connector, record in found:
         name = cells.link(
             address(connector, record.close_id or record.hull_id), record.label or record.hull_id
@@ -152,12 +156,14 @@ def _page(connector: Connector, record: RecordStory) -> dict[str, Any]:
     labels = {f"custom.{one.close_id}": one.label for one in CloseField.objects.filter(connector=connector)}
     tables = [_fields(connector, record, direction, labels) for direction in Direction]
     now = timezone.now()
-    told = story.Table("All that Hull told", ["Attribute", "Value"], story.pairs(record.told))
+    told = story.Table(
+        gettext("All that Hull told"), [gettext("Attribute"), gettext("Value")], story.pairs(record.told)
+    )
     history = story.outcomes_table(record.outcomes[:20], now)
     return {
         "record": record,
         "kind": OBJECTS[record.object_type],
-        "state": story.link_state(record.link) if record.link else cells.badge("Only in Hull"),
+        "state": story.link_state(record.link) if record.link else cells.badge(gettext("Only in Hull")),
         "places": _places(connector, record),
         "facts": _facts(connector, record),
         "queue": [one for one in (record.outbound, record.inbound) if one and one.state in _OPEN],
@@ -174,23 +180,25 @@ _OPEN = (
 
 def _places(connector: Connector, record: RecordStory) -> list[SafeString]:
     lead_id = record.link.parent_close_id if record.link else ""
-    in_close = cells.close_link(record.object_type, record.close_id, lead_id, "Open in Close", of=connector)
-    return [*([SafeString(in_close)] if in_close else []), cells.hull_link(connector, "Open Hull")]
+    in_close = cells.close_link(
+        record.object_type, record.close_id, lead_id, gettext("Open in Close"), of=connector
+    )
+    return [*([SafeString(in_close)] if in_close else []), cells.hull_link(connector, gettext("Open Hull"))]
 
 
 def _facts(connector: Connector, record: RecordStory) -> list[tuple[str, Any]]:
     link, out = record.link, record.outbound
     facts: list[tuple[str, Any]] = [
-        ("Connector", cells.link(change_page(connector), connector.name)),
-        ("In Hull", record.hull_id or "not known there"),
-        ("In Close", record.close_id or "not there"),
-        ("Hull last told of it", cells.ago(out.record_at or out.queued_at) if out else "never"),
+        (gettext("Connector"), cells.link(change_page(connector), connector.name)),
+        (gettext("In Hull"), record.hull_id or gettext("not known there")),
+        (gettext("In Close"), record.close_id or gettext("not there")),
+        (gettext("Hull last told of it"), cells.ago(out.record_at or out.queued_at) if out else "never"),
     ]
     if link:
         facts += [
-            ("Last changed in Close", cells.ago(link.close_updated_at, never="not known")),
-            ("Hull was last told", cells.ago(link.sent_at)),
-            ("Linked", cells.ago(link.paired_at) if link.hull_id else "not paired"),
+            (gettext("Last changed in Close"), cells.ago(link.close_updated_at, never=gettext("not known"))),
+            (gettext("Hull was last told"), cells.ago(link.sent_at)),
+            (gettext("Linked"), cells.ago(link.paired_at) if link.hull_id else gettext("not paired")),
         ]
     return facts
 
@@ -213,12 +221,12 @@ def _fields(
     title, source, held = _TITLES[direction]
     is_out = direction is Direction.OUTBOUND
     headers = [
-        "Attribute in Hull",
-        *(["Field in Close"] if is_out else []),
+        gettext("Attribute in Hull"),
+        *([gettext("Field in Close")] if is_out else []),
         source,
         held,
-        "Last written",
-        "What happens",
+        gettext("Last written"),
+        gettext("What happens"),
     ]
     table = story.Table(title, headers)
     for one in record.fields:
@@ -226,7 +234,8 @@ def _fields(
             continue
         field = [
             cells.stacked(
-                labels.get(one.close, one.close), rule_words(one.row) if one.row else "always, without a row"
+                labels.get(one.close, one.close),
+                rule_words(one.row) if one.row else gettext("always, without a row"),
             )
         ]
         table.rows.append(
@@ -245,13 +254,13 @@ def _written(connector: Connector, record: RecordStory, one: FieldStory) -> Safe
     if outcome is None and one.direction is Direction.INBOUND and link and one.target in link.sent:
         return cells.ago(link.sent_at)
     if outcome is None:
-        return "not by this connector"
+        return gettext("not by this connector")
     when = cells.link(change_page(outcome), cells.ago(outcome.created_at))
     version = versions.find(connector, outcome.version)
     under = (
-        cells.link(change_page(version), f"version {outcome.version}")
+        cells.link(change_page(version), gettext("version {version}").format(version=outcome.version))
         if version
-        else f"version {outcome.version}"
+        else gettext("version {version}").format(version=outcome.version)
     )
     return cells.stacked(when, under)
 

@@ -8,6 +8,7 @@ from typing import Any
 from django import forms
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
 from unfold.widgets import (
     UnfoldAdminPasswordWidget,
     UnfoldAdminSelect2MultipleWidget,
@@ -22,7 +23,7 @@ from sync.models import Connector, Secret
 CLEAR = object()
 _WITH_CHECKBOX = """{}
 <label class="flex items-center gap-2 mt-2 text-sm" for="id_{}-clear">
-<input type="checkbox" name="{}-clear" id="id_{}-clear"> Delete what is stored</label>"""
+<input type="checkbox" name="{}-clear" id="id_{}-clear"> {}</label>"""
 Choice = tuple[str, str]
 
 
@@ -36,7 +37,11 @@ class SecretInput(UnfoldAdminPasswordWidget):
 
     def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
         shown = super().render(name, None, attrs, renderer)
-        return format_html(_WITH_CHECKBOX, shown, name, name, name) if self.is_stored else shown
+        return (
+            format_html(_WITH_CHECKBOX, shown, name, name, name, gettext("Delete what is stored"))
+            if self.is_stored
+            else shown
+        )
 
     def value_from_datadict(self, data: Any, files: Any, name: str) -> Any:
         typed = (data.get(name) or "").strip()
@@ -60,12 +65,16 @@ class SecretField(forms.Field):
         """Say in the help text what is stored, by its last four characters only."""
         self.widget.is_stored = bool(stored)
         if not stored:
-            self.help_text = "None is stored."
+            self.help_text = gettext("None is stored.")
             return
         if stored.hint == "unreadable":
-            self.help_text = "One is stored that cannot be decrypted with the present keys. Enter it again."
+            self.help_text = gettext(
+                "One is stored that cannot be decrypted with the present keys. Enter it again."
+            )
             return
-        source = "".join(f" (from {kind} {name})" for kind, name in reference.items())
+        source = "".join(
+            gettext(" (from {kind} {name})").format(kind=kind, name=name) for kind, name in reference.items()
+        )
         self.help_text = f"Stored: {stored.hint}{source}; leave empty to keep it."
 
 
@@ -107,7 +116,9 @@ class IdentitiesField(forms.CharField):
         strange = [line for line, identity in read.items() if identity is None]
         if strange:
             raise forms.ValidationError(
-                f"{', '.join(strange)} is neither a domain nor an e-mail address. Write one a line, such as acme.com."
+                gettext(
+                    "{value} is neither a domain nor an e-mail address. Write one a line, such as acme.com."
+                ).format(value=", ".join(strange))
             )
         return list(dict.fromkeys(identity for identity in read.values() if identity))
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
 
 from sync.admin import cells
 from sync.admin.words import HEALTH, VARIANTS
@@ -37,16 +38,20 @@ def describe(connector: Connector, *, now: datetime) -> State:
 
 def _detail(connector: Connector, health: str, now: datetime) -> str:
     if health in (Health.BROKEN, Health.PAUSED):
-        return connector.pause_reason or "Paused by a person."
+        return connector.pause_reason or gettext("Paused by a person.")
     if health == Health.UNFINISHED:
-        return f"{' and '.join(missing(connector))} missing."
+        return gettext("{value} missing.").format(value=" and ".join(missing(connector)))
     if health == Health.ATTENTION:
         return ", ".join(_troubles(connector))
     if health == Health.SILENT:
         read_at = connector.read_at  # type: ignore[attr-defined]  # annotated
-        return f"Close was last read {cells.age(read_at, now)} ago." if read_at else "Close was never read."
+        return (
+            gettext("Close was last read {value} ago.").format(value=cells.age(read_at, now))
+            if read_at
+            else gettext("Close was never read.")
+        )
     if health == Health.RUNNING and not (connector.account_segments or connector.user_segments):
-        return "No segment is named, so nothing is sent to Close."
+        return gettext("No segment is named, so nothing is sent to Close.")
     return ""
 
 
@@ -60,7 +65,7 @@ def _troubles(connector: Connector) -> list[str]:
     counted = [
         (connector.failed, "failed"),  # type: ignore[attr-defined]  # annotated
         (connector.held, "held"),  # type: ignore[attr-defined]  # annotated
-        (connector.flipping, "with a paused field"),  # type: ignore[attr-defined]  # annotated
-        (len(connector.problems), "problem in the settings" if len(connector.problems) == 1 else "problems in the settings"),
+        (connector.flipping, gettext("with a paused field")),  # type: ignore[attr-defined]  # annotated
+        (len(connector.problems), gettext("problem in the settings") if len(connector.problems) == 1 else gettext("problems in the settings")),
     ]  # fmt: skip
     return [f"{count:,} {word}" for count, word in counted if count]

@@ -8,6 +8,8 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action
 
 from accounts.permissions import Permission
@@ -24,7 +26,10 @@ class HullSettingsActions:
     """Mixed into the connector's admin. The page only looks; its buttons post."""
 
     @action(
-        description="Hull's settings", permissions=["change"], icon="compare_arrows", url_path="hull-settings"
+        description=_("Hull's settings"),
+        permissions=["change"],
+        icon="compare_arrows",
+        url_path="hull-settings",
     )
     def compare_hull_settings(self, request: HttpRequest, object_id: str) -> HttpResponse:
         connector = self.get_permitted(request, object_id, Permission.EDIT_CONFIGURATION)  # type: ignore[attr-defined]
@@ -34,10 +39,10 @@ class HullSettingsActions:
             self._carry_out(request, connector, settings, move)
             return redirect(request, change_page(connector))
         if problem and request.method == "POST":
-            messages.error(request, f"Nothing was changed: {problem}")
+            messages.error(request, gettext("Nothing was changed: {problem}").format(problem=problem))
         preview = preview_import(connector, settings)
         context = self.admin_site.each_context(request) | {  # type: ignore[attr-defined]
-            "title": f"Settings of {connector.name} in Hull",
+            "title": gettext("Settings of {name} in Hull").format(name=connector.name),
             "opts": Connector._meta,
             "original": connector,
             "is_set_up": hull_settings.is_set_up(settings),
@@ -54,16 +59,18 @@ class HullSettingsActions:
         try:
             if move == TAKE_OVER:
                 problems = hull_settings.take_over(connector, settings, by=author_of(request), now=now)
-                messages.success(request, "Hull's settings are in force now.")
+                messages.success(request, gettext("Hull's settings are in force now."))
             elif move in (TO_HULL, TO_HERE):
                 home = Connector.Home.HULL if move == TO_HULL else Connector.Home.HERE
                 problems = hull_settings.move_home(connector, home, by=author_of(request), now=now)
-                place = "in Hull's dashboard" if move == TO_HULL else "here"
-                messages.success(request, f"The settings are kept {place} from now on.")
+                place = gettext("in Hull's dashboard") if move == TO_HULL else "here"
+                messages.success(
+                    request, gettext("The settings are kept {place} from now on.").format(place=place)
+                )
             else:
                 return
         except SyncError as error:
-            messages.error(request, f"Nothing was changed: {error.message}")
+            messages.error(request, gettext("Nothing was changed: {message}").format(message=error.message))
             return
         for sentence in problems:
             messages.warning(request, sentence)

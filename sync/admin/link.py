@@ -10,6 +10,8 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter
 from unfold.decorators import action, display
 
@@ -31,7 +33,7 @@ class PairFilter(DropdownFilter):
     parameter_name = "pair"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return [("paired", "Paired"), ("alone", "Only in Close"), ("deleted", "Deleted in Close"), ("merged", "Merged"), ("paused", "With a paused field")]  # fmt: skip
+        return [("paired", "Paired"), ("alone", gettext("Only in Close")), ("deleted", gettext("Deleted in Close")), ("merged", "Merged"), ("paused", gettext("With a paused field"))]  # fmt: skip
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Link]) -> QuerySet[Link]:
         narrowed = {
@@ -61,7 +63,7 @@ class LinkAdmin(ExplainPages, HistoryAdmin):  # type: ignore[misc]  # None where
     )
     list_filter = (PairFilter, ("connector", ConnectorFilter), ("object_type", ChoicesDropdownFilter))
     search_fields = ("label", "close_id", "hull_id")
-    search_help_text = "Name, Close id or Hull id"
+    search_help_text = _("Name, Close id or Hull id")
     actions = ("resume_selected",)
     actions_detail = ("resume_one",)
     change_form_outer_after_template = "sync/admin/change.html"
@@ -69,7 +71,7 @@ class LinkAdmin(ExplainPages, HistoryAdmin):  # type: ignore[misc]  # None where
         (
             None,
             {
-                "description": "Which record in Close goes with which record in Hull.",
+                "description": _("Which record in Close goes with which record in Hull."),
                 "fields": (
                     "record", "state_shown", "why", "object_shown", "in_close", "hull_id", "paired_at", "close_updated_at",
                     "told_hull", "connector",
@@ -83,17 +85,17 @@ class LinkAdmin(ExplainPages, HistoryAdmin):  # type: ignore[misc]  # None where
 
     # ── Moves ────────────────────────────────────────────────────────────────────────────────────
 
-    @action(description="Resume paused fields", permissions=["run"])
+    @action(description=_("Resume paused fields"), permissions=["run"])
     def resume_selected(self, request: HttpRequest, queryset: QuerySet[Link]) -> None:
         """Let paused fields of the selected records be written again."""
         allowed = self.scope(request, queryset, Permission.RUN).values_list("pk", flat=True)
         self._resume(request, Link.objects.filter(pk__in=list(allowed)))
 
     @action(
-        description="Resume paused fields", permissions=["run"], icon="play_arrow",
+        description=_("Resume paused fields"), permissions=["run"], icon="play_arrow",
         dialog={
-            "title": "Resume the paused fields?", "form_class": None, "form_submit_text": "Resume",
-            "description": "They are written again from now on. Stop one of the tools that write them first.",
+            "title": _("Resume the paused fields?"), "form_class": None, "form_submit_text": _("Resume"),
+            "description": _("They are written again from now on. Stop one of the tools that write them first."),
         },
     )  # fmt: skip
     def resume_one(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
@@ -111,41 +113,46 @@ class LinkAdmin(ExplainPages, HistoryAdmin):  # type: ignore[misc]  # None where
         count = flipping.resume(links, now=timezone.now())
         for connector_id in sorted(lanes):
             tasks.nudge(connector_id, Direction.OUTBOUND, trigger=Run.Trigger.PERSON)
-        self.message_user(request, f"{count} resumed." if count else "No field was paused any more.")
+        self.message_user(
+            request,
+            gettext("{count} resumed.").format(count=count)
+            if count
+            else gettext("No field was paused any more."),
+        )
 
     # ── What is shown ────────────────────────────────────────────────────────────────────────────
 
-    @display(description="Record", ordering="label")
+    @display(description=_("Record"), ordering="label")
     def record(self, link: Link) -> SafeString:
         return cells.broken(link.label or link.close_id)
 
-    @display(description="Why")
+    @display(description=_("Why"))
     def why(self, link: Link) -> SafeString:
         return cells.link(address(link.connector, link.close_id), "Explain")
 
-    @display(description="State")
+    @display(description=_("State"))
     def state_shown(self, link: Link) -> SafeString:
         return story.link_state(link)
 
-    @display(description="What", ordering="object_type")
+    @display(description=_("What"), ordering="object_type")
     def object_shown(self, link: Link) -> str:
         return OBJECTS[link.object_type]
 
-    @display(description="In Close", ordering="close_id")
+    @display(description=_("In Close"), ordering="close_id")
     def in_close(self, link: Link) -> SafeString:
         deep = cells.close_link(
             link.object_type, link.close_id, link.parent_close_id, "open", of=link.connector
         )
         return cells.stacked(cells.broken(link.close_id), deep)
 
-    @display(description="Hull last told", ordering="sent_at")
+    @display(description=_("Hull last told"), ordering="sent_at")
     def told_hull(self, link: Link) -> SafeString:
         return cells.ago(link.sent_at)
 
-    @display(description="Connector", ordering="connector__name")
+    @display(description=_("Connector"), ordering="connector__name")
     def connector_shown(self, link: Link) -> SafeString:
         address = cells.changelist("link", connector__id__exact=link.connector_id)
-        return cells.link(address, link.connector.name, "All of this connector")
+        return cells.link(address, link.connector.name, gettext("All of this connector"))
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
@@ -162,27 +169,43 @@ def sides(link: Link) -> Iterable[story.Table]:
     """Yield what was last reconciled, what Close holds, and what Hull was told."""
     fields = CloseField.objects.filter(connector=link.connector_id, object_type=link.object_type)
     labels = {f"custom.{field.close_id}": field.label for field in fields}
-    agreed = story.Table("Last agreed, field by field", ["Close field", "From Hull", "As Close keeps it"])
+    agreed = story.Table(
+        gettext("Last agreed, field by field"),
+        [gettext("Close field"), gettext("From Hull"), gettext("As Close keeps it")],
+    )
     agreed.rows = [
         [labels.get(name, name), *(story.readable(value) for value in pair)]
         for name, pair in sorted(link.base.items())
     ]
-    in_close = story.Table("In Close", ["Field", "Value"])
+    in_close = story.Table(gettext("In Close"), [gettext("Field"), gettext("Value")])
     hidden = ("contacts", "tasks", "opportunities")
     in_close.rows = [
         [labels.get(name, name), story.readable(value)]
         for name, value in sorted(link.close.items())
         if name not in hidden and value not in (None, "", [])
     ]
-    told = story.Table("Told to Hull", ["Attribute", "Value"], story.pairs(telling.told(link)))
-    told.hint = f"Set on the {'account' if link.object_type == ObjectType.LEAD else 'user'} in Hull."
+    told = story.Table(
+        gettext("Told to Hull"), [gettext("Attribute"), gettext("Value")], story.pairs(telling.told(link))
+    )
+    told.hint = gettext("Set on the {value} in Hull.").format(
+        value="account" if link.object_type == ObjectType.LEAD else "user"
+    )
     return [table for table in (_paused(link, labels), agreed, in_close, told) if table.rows]
 
 
 def _paused(link: Link, labels: Mapping[str, str]) -> story.Table:
     """Show the fields that went back and forth, and between which values."""
-    table = story.Table("Paused fields", ["Field", "Between", "and", "Who else writes it", "Since"])
-    table.hint = "They went back and forth and are left out of every write until they are resumed."
+    table = story.Table(
+        gettext("Paused fields"),
+        [
+            gettext("Field"),
+            gettext("Between"),
+            gettext("and"),
+            gettext("Who else writes it"),
+            gettext("Since"),
+        ],
+    )
+    table.hint = gettext("They went back and forth and are left out of every write until they are resumed.")
     for name, entry in sorted(link.paused_fields.items()):
         values = [story.readable(value) for value in [*entry.get("values", ()), None, None][:2]]
         who = entry.get("writer") or cells.NOTHING

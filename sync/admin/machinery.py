@@ -5,6 +5,8 @@ from __future__ import annotations
 from django.contrib import admin
 from django.utils import timezone
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
@@ -23,17 +25,17 @@ class CursorAdmin(HistoryAdmin):
     ordering = ("connector__name", "stream")
     fields = ("connector", "stream", "watermark", "high", "position", "read_at")
 
-    @display(description="Position")
+    @display(description=_("Position"))
     def position(self, cursor: Cursor) -> str:
         if cursor.stream == Cursor.Stream.BACKFILL and cursor.method:
             return (
-                f"{cursor.done:,} of {cursor.total or 0:,} leads"
+                gettext("{done:,} of {value:,} leads").format(done=cursor.done, value=cursor.total or 0)
                 if cursor.total
                 else f"{cursor.done:,} leads"
             )
-        return "in the middle of a window" if cursor.page else "up to date"
+        return gettext("in the middle of a window") if cursor.page else gettext("up to date")
 
-    @display(description="Last read", ordering="read_at")
+    @display(description=_("Last read"), ordering="read_at")
     def read(self, cursor: Cursor) -> SafeString:
         return cells.ago(cursor.read_at)
 
@@ -47,20 +49,20 @@ class LaneAdmin(HistoryAdmin):
     ordering = ("connector__name", "direction")
     fields = ("connector", "way", "worker", "leased_until", "nudged_at", "drained_at")
 
-    @display(description="Direction", ordering="direction")
+    @display(description=_("Direction"), ordering="direction")
     def way(self, lane: Lane) -> str:
         return DIRECTIONS.get(lane.direction, "Reading Close")
 
-    @display(description="Worked on by")
+    @display(description=_("Worked on by"))
     def worker(self, lane: Lane) -> str:
         is_leased = lane.leased_until is not None and lane.leased_until > timezone.now()
         return lane.leased_by if is_leased else "nobody"
 
-    @display(description="Nudged", ordering="nudged_at")
+    @display(description=_("Nudged"), ordering="nudged_at")
     def nudged(self, lane: Lane) -> SafeString:
         return cells.ago(lane.nudged_at, never=cells.NOTHING)
 
-    @display(description="Last drained", ordering="drained_at")
+    @display(description=_("Last drained"), ordering="drained_at")
     def drained(self, lane: Lane) -> SafeString:
         return cells.ago(lane.drained_at)
 
@@ -83,15 +85,15 @@ class IntentAdmin(HistoryAdmin):
         "body_shown",
     )
 
-    @display(description="State", ordering="state")
+    @display(description=_("State"), ordering="state")
     def state_shown(self, intent: Intent) -> SafeString:
         variant = {Intent.State.OPEN.value: "warning", Intent.State.DONE.value: "success"}
         return cells.badge(intent.get_state_display(), variant.get(intent.state, ""))
 
-    @display(description="Created", ordering="created_at")
+    @display(description=_("Created"), ordering="created_at")
     def created(self, intent: Intent) -> SafeString:
         return cells.ago(intent.created_at)
 
-    @display(description="Body")
+    @display(description=_("Body"))
     def body_shown(self, intent: Intent) -> SafeString:
         return cells.stacked_plainly([f"{name}: {value}" for name, value in story.pairs(intent.body)])

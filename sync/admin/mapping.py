@@ -9,6 +9,8 @@ from django import forms
 from django.db.models import CharField, QuerySet, Value
 from django.db.models.functions import Cast, Concat
 from django.http import HttpRequest
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from unfold.forms import PaginationInlineFormSet
 from unfold.widgets import UnfoldAdminSelectWidget
 
@@ -22,16 +24,16 @@ from sync.mapping.validation import Problem, check_row, check_shape
 from sync.models import Connector, Mapping
 from sync.records import Conflict, Direction, MappingRow, Mode, ObjectType, OnNull, SyncSettings
 
-_MODES = {Mode.ALWAYS: "always", Mode.IF_EMPTY: "only if empty", Mode.ON_CREATE: "only when created"}
+_MODES = {Mode.ALWAYS: _("always"), Mode.IF_EMPTY: _("only if empty"), Mode.ON_CREATE: _("only when created")}
 
-_NULLS = {OnNull.CLEAR: "empties it", OnNull.LEAVE: "leaves it"}
+_NULLS = {OnNull.CLEAR: _("empties it"), OnNull.LEAVE: _("leaves it")}
 _CONFLICTS = {
-    Conflict.NEWEST: "newer", Conflict.HULL: "Hull's", Conflict.CLOSE: "Close's", Conflict.HOLD: "ask us",
+    Conflict.NEWEST: _("newer"), Conflict.HULL: _("Hull's"), Conflict.CLOSE: _("Close's"), Conflict.HOLD: _("ask us"),
 }  # fmt: skip
 _TRANSFORMS = {"": "automatic"} | {one.name: f"{one.name}: {one.words}" for one in TRANSFORMS.values()}
-_WORDS: dict[str, tuple[str, Any]] = {
-    "mode": ("written", _MODES), "on_null": ("null in Hull", _NULLS), "conflict": ("both changed", _CONFLICTS),
-    "transform": ("converted", _TRANSFORMS),
+_WORDS: dict[str, tuple[Any, Any]] = {
+    "mode": (_("written"), _MODES), "on_null": (_("null in Hull"), _NULLS), "conflict": (_("both changed"), _CONFLICTS),
+    "transform": (_("converted"), _TRANSFORMS),
 }  # fmt: skip
 _OUTBOUND = ("hull", "close", "mode", "on_null", "conflict", "transform", "position")
 
@@ -41,8 +43,8 @@ def rule_words(row: MappingRow) -> str:
     if row.direction is Direction.INBOUND:
         return "always"
     said = [
-        f"written {_MODES[row.mode]}", f"null in Hull {_NULLS[row.on_null]}",
-        f"both changed: {_CONFLICTS[row.conflict]}", f"converted: {row.transform}" if row.transform else "",
+        gettext("written {value}").format(value=_MODES[row.mode]), gettext("null in Hull {value}").format(value=_NULLS[row.on_null]),
+        gettext("both changed: {value}").format(value=_CONFLICTS[row.conflict]), f"converted: {row.transform}" if row.transform else "",
     ]  # fmt: skip
     return "; ".join(filter(None, said))
 
@@ -157,7 +159,7 @@ class MappingFormSet(PaginationInlineFormSet):
             if form.has_changed() and "position" not in form.changed_data:
                 form.instance.position = last + number
         touched = [form.instance.pk for form in self.initial_forms if form.has_changed()]
-        place = Concat(Value("being saved "), Cast("pk", CharField()))
+        place = Concat(Value(gettext("being saved ")), Cast("pk", CharField()))
         Mapping.objects.filter(pk__in=touched).update(hull=place)
         return super().save(commit)
 
@@ -171,19 +173,27 @@ class MappingFormSet(PaginationInlineFormSet):
 def _target(row: MappingRow) -> str:
     """Return what only one row may write. Entries of a list may come from several attributes."""
     if row.direction is Direction.OUTBOUND:
-        return f"{row.hull} to {row.close}" if parse_close_path(row.close).is_list else row.close
-    return row.hull or f"the standard name of {row.close}"
+        return (
+            gettext("{hull} to {close}").format(hull=row.hull, close=row.close)
+            if parse_close_path(row.close).is_list
+            else row.close
+        )
+    return row.hull or gettext("the standard name of {close}").format(close=row.close)
 
 
 def _twice(row: MappingRow, first: MappingRow) -> tuple[str, str]:
     if row.direction is Direction.OUTBOUND:
-        return "close", f"{row.close} is mapped from {first.hull} already. Remove one of the two rows."
+        return "close", gettext("{close} is mapped from {hull} already. Remove one of the two rows.").format(
+            close=row.close, hull=first.hull
+        )
     if row.hull:
         return (
             "hull",
-            f"{row.hull} is filled from {first.close} already. Name another attribute, or remove the row.",
+            gettext(
+                "{hull} is filled from {close} already. Name another attribute, or remove the row."
+            ).format(hull=row.hull, close=first.close),
         )
-    return "close", f"{row.close} is mapped already. Remove one of the two rows."
+    return "close", gettext("{close} is mapped already. Remove one of the two rows.").format(close=row.close)
 
 
 class MappingInline(ScopedTabularInline):
@@ -196,7 +206,7 @@ class MappingInline(ScopedTabularInline):
     ordering_field = "position"
     hide_ordering_field = True
     hide_title = True
-    verbose_name = "row"
+    verbose_name = _("row")
     show_count = True
     object_type: ObjectType
     direction: Direction
@@ -237,30 +247,38 @@ def list_id(side: str, object_type: ObjectType, direction: Direction) -> str:
 
 class LeadsOut(MappingInline):
     object_type, direction = ObjectType.LEAD, Direction.OUTBOUND
-    verbose_name_plural = "Leads: Hull → Close"
+    verbose_name_plural = _("Leads: Hull → Close")
     fields = _OUTBOUND
-    explanation = "Which attributes of a Hull account are written to which fields of its lead. The name and the identifier go out without a row."
+    explanation = _(
+        "Which attributes of a Hull account are written to which fields of its lead. The name and the identifier go out without a row."
+    )
 
 
 class LeadsIn(MappingInline):
     object_type, direction = ObjectType.LEAD, Direction.INBOUND
-    verbose_name_plural = "Leads: Close → Hull"
+    verbose_name_plural = _("Leads: Close → Hull")
     fields = ("close", "hull", "position")
-    explanation = "Which fields of a lead come into its Hull account. Without an attribute the standard name is used, such as closeio/description."
+    explanation = _(
+        "Which fields of a lead come into its Hull account. Without an attribute the standard name is used, such as closeio/description."
+    )
 
 
 class ContactsOut(MappingInline):
     object_type, direction = ObjectType.CONTACT, Direction.OUTBOUND
-    verbose_name_plural = "Contacts: Hull → Close"
+    verbose_name_plural = _("Contacts: Hull → Close")
     fields = _OUTBOUND
-    explanation = "Which attributes of a Hull user are written to which fields of its contact. The name goes out without a row; account.… reads the user's account."
+    explanation = _(
+        "Which attributes of a Hull user are written to which fields of its contact. The name goes out without a row; account.… reads the user's account."
+    )
 
 
 class ContactsIn(MappingInline):
     object_type, direction = ObjectType.CONTACT, Direction.INBOUND
-    verbose_name_plural = "Contacts: Close → Hull"
+    verbose_name_plural = _("Contacts: Close → Hull")
     fields = ("close", "hull", "position")
-    explanation = "Which fields of a contact come into its Hull user. Without an attribute the standard name is used, such as closeio/title."
+    explanation = _(
+        "Which fields of a contact come into its Hull user. Without an attribute the standard name is used, such as closeio/title."
+    )
 
 
 INLINES = (LeadsOut, LeadsIn, ContactsOut, ContactsIn)

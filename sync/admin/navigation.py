@@ -7,6 +7,7 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.translation import gettext
 
 from sync import queries
 from sync.admin import cells
@@ -21,31 +22,31 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     groups: list[dict[str, Any]] = [
         {"title": "", "items": [_overview(request), *_daily(request)]},
         {
-            "title": "Setup", "separator": True, "collapsible": True,
+            "title": gettext("Setup"), "separator": True, "collapsible": True,
             "items": [
-                _item(request, "Organizations", "domain", "accounts", "organization"),
-                _item(request, "Agencies", "corporate_fare", "accounts", "agency"),
-                _item(request, "Members", "group", "accounts", "membership"),
-                _item(request, "People", "person", "accounts", "user"),
-                _item(request, "Alert channels", "campaign", "sync", "alertchannel"),
-                _item(request, "API tokens", "key", "accounts", "apitoken"),
+                _item(request, gettext("Organizations"), "domain", "accounts", "organization"),
+                _item(request, gettext("Agencies"), "corporate_fare", "accounts", "agency"),
+                _item(request, gettext("Members"), "group", "accounts", "membership"),
+                _item(request, gettext("People"), "person", "accounts", "user"),
+                _item(request, gettext("Alert channels"), "campaign", "sync", "alertchannel"),
+                _item(request, gettext("API tokens"), "key", "accounts", "apitoken"),
             ],
         },
         {
-            "title": "Advanced", "separator": True, "collapsible": True,
+            "title": gettext("Advanced"), "separator": True, "collapsible": True,
             "items": [
-                _item(request, "Versions", "history_edu", "sync", "configurationversion"),
-                _item(request, "Deliveries", "move_to_inbox", "sync", "delivery"),
-                _item(request, "Batches from Hull", "library_add", "sync", "batch"),
-                _item(request, "Reading positions", "bookmark", "sync", "cursor"),
-                _item(request, "Lanes", "swap_vert", "sync", "lane"),
-                _item(request, "Rate budget", "speed", "sync", "budget"),
-                _item(request, "Creations in Close", "note_add", "sync", "intent"),
-                _item(request, "Close fields", "list_alt", "sync", "closefield"),
-                _item(request, "Close statuses", "label", "sync", "closestatus"),
-                _item(request, "Hull segments", "donut_small", "sync", "hullsegment"),
-                _item(request, "Hull attributes", "sell", "sync", "hullattribute"),
-                _item(request, "Schedules", "schedule", "django_celery_beat", "periodictask"),
+                _item(request, gettext("Versions"), "history_edu", "sync", "configurationversion"),
+                _item(request, gettext("Deliveries"), "move_to_inbox", "sync", "delivery"),
+                _item(request, gettext("Batches from Hull"), "library_add", "sync", "batch"),
+                _item(request, gettext("Reading positions"), "bookmark", "sync", "cursor"),
+                _item(request, gettext("Lanes"), "swap_vert", "sync", "lane"),
+                _item(request, gettext("Rate budget"), "speed", "sync", "budget"),
+                _item(request, gettext("Creations in Close"), "note_add", "sync", "intent"),
+                _item(request, gettext("Close fields"), "list_alt", "sync", "closefield"),
+                _item(request, gettext("Close statuses"), "label", "sync", "closestatus"),
+                _item(request, gettext("Hull segments"), "donut_small", "sync", "hullsegment"),
+                _item(request, gettext("Hull attributes"), "sell", "sync", "hullattribute"),
+                _item(request, gettext("Schedules"), "schedule", "django_celery_beat", "periodictask"),
             ],
         },
     ]  # fmt: skip
@@ -54,12 +55,17 @@ def navigation(request: HttpRequest) -> list[dict[str, Any]]:
 
 def _overview(request: HttpRequest) -> Item:
     address = reverse("admin:index")
-    return {"title": "Overview", "icon": "dashboard", "link": address, "active": request.path == address}
+    return {
+        "title": gettext("Overview"),
+        "icon": "dashboard",
+        "link": address,
+        "active": request.path == address,
+    }
 
 
 def _daily(request: HttpRequest) -> list[Item | None]:
-    attention = _item(request, "Needs attention", "error", "sync", "change")
-    queue = _item(request, "Queue", "pending_actions", "sync", "change")
+    attention = _item(request, gettext("Needs attention"), "error", "sync", "change")
+    queue = _item(request, gettext("Queue"), "pending_actions", "sync", "change")
     if attention and queue:
         is_narrowed = request.GET.get("queue") == "attention"
         attention["link"] = cells.changelist("change", queue="attention")
@@ -69,25 +75,25 @@ def _daily(request: HttpRequest) -> list[Item | None]:
         )
         if count := queries.count_stuck(visible_connectors(request)):
             attention["badge"] = f"{count:,}"
-    links = _item(request, "Links", "link", "sync", "link")
+    links = _item(request, gettext("Links"), "link", "sync", "link")
     if links and request.path == reverse("admin:sync_link_explain"):
         links["active"] = False
     return [
-        _item(request, "Connectors", "sync_alt", "sync", "connector"),
+        _item(request, gettext("Connectors"), "sync_alt", "sync", "connector"),
         _find_a_record(request),
         attention,
         _approvals(request),
         queue,
-        _item(request, "Outcomes", "history", "sync", "outcome"),
+        _item(request, gettext("Outcomes"), "history", "sync", "outcome"),
         _alerts(request),
-        _item(request, "Runs", "play_circle", "sync", "run"),
+        _item(request, gettext("Runs"), "play_circle", "sync", "run"),
         links,
     ]
 
 
 def _alerts(request: HttpRequest) -> Item | None:
     """Alerts are in the sidebar with how many are open."""
-    item = _item(request, "Alerts", "notifications", "sync", "alert")
+    item = _item(request, gettext("Alerts"), "notifications", "sync", "alert")
     if item and (count := open_alerts(visible_connectors(request))):
         item["badge"] = f"{count:,}"
     return item
@@ -95,7 +101,7 @@ def _alerts(request: HttpRequest) -> Item | None:
 
 def _find_a_record(request: HttpRequest) -> Item | None:
     item, address = (
-        _item(request, "Find a record", "search", "sync", "link"),
+        _item(request, gettext("Find a record"), "search", "sync", "link"),
         reverse("admin:sync_link_explain"),
     )
     return item and item | {"link": address, "active": request.path == address}
@@ -103,7 +109,7 @@ def _find_a_record(request: HttpRequest) -> Item | None:
 
 def _approvals(request: HttpRequest) -> Item | None:
     """Approvals are in the sidebar with how many wait."""
-    item = _item(request, "Approvals", "approval", "sync", "approval")
+    item = _item(request, gettext("Approvals"), "approval", "sync", "approval")
     if item and (count := queries.count_waiting_approvals(visible_connectors(request))):
         item["badge"] = f"{count:,}"
     return item

@@ -8,6 +8,7 @@ from typing import Any
 from django.http import Http404, HttpRequest, JsonResponse
 from django.urls import path, reverse
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
 from unfold.widgets import UnfoldAdminSelect2Widget
 
 from sync.admin import story
@@ -27,7 +28,7 @@ class PickerSelect(UnfoldAdminSelect2Widget):
         self.called = called
         super().__init__(
             {
-                "data-ajax--url": address, "data-ajax--delay": "150", "data-tags": "true", "data-placeholder": "Choose or type",
+                "data-ajax--url": address, "data-ajax--delay": "150", "data-tags": "true", "data-placeholder": gettext("Choose or type"),
                 "data-allow-clear": "true", "aria-label": label, "style": "width: 100%; min-width: 11rem",
                 "data-dropdown-auto-width": "true",
             }
@@ -82,7 +83,7 @@ def _offered(
         fields = known.close_fields(object_type, direction)
         values = samples.of_close(connector, object_type, fields)
         kinds = {path: field.type for path, field in known.schema.fields(object_type).items()}
-        used = {row.close: row.hull or "the standard name" for row in rows}
+        used = {row.close: row.hull or gettext("the standard name") for row in rows}
         return [
             {
                 "id": name,
@@ -115,4 +116,4 @@ def _words(label: str, name: str, kind: str, value: Any, used: str | None) -> It
     if value is not None:
         yield f"e.g. {story.shorten(story.flat(value), _LONGEST)}"
     if used:
-        yield f"mapped with {used}"
+        yield gettext("mapped with {used}").format(used=used)

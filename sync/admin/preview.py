@@ -8,6 +8,8 @@ from typing import Any
 
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action
 
 from sync.admin import cells, story
@@ -25,7 +27,7 @@ class NotSavedError(Exception):
     """An edit was tried out and is undone: a person wanted to see what it does, or has to be asked."""
 
     def __init__(self, found: Preview) -> None:
-        super().__init__("tried out only")
+        super().__init__(gettext("tried out only"))
         self.found = found
 
 
@@ -55,7 +57,7 @@ class PreviewActions:
     actions_submit_line = ("preview",)
 
     @action(
-        description="Preview", icon="visibility", attrs={"name": PREVIEW},
+        description=_("Preview"), icon="visibility", attrs={"name": PREVIEW},
     )  # fmt: skip
     def preview(self, request: HttpRequest, obj: Connector) -> None:
         """The button only says that the form is not to be saved; see `try_out`."""
@@ -119,17 +121,19 @@ def _summary(found: Preview) -> str:
     ]
     if not told:
         return (
-            "This edit changes nothing in the records that are known."
+            gettext("This edit changes nothing in the records that are known.")
             if found.looked_at
-            else "No record is known yet."
+            else gettext("No record is known yet.")
         )
     about = "" if found.looked_at == found.total else "about "
-    return f"With this edit the next sync would do something else to {about}{found.expected(*Effect):,} records: {', '.join(told)}."
+    return gettext(
+        "With this edit the next sync would do something else to {about}{value:,} records: {value2}."
+    ).format(about=about, value=found.expected(*Effect), value2=", ".join(told))
 
 
 def _sample(found: Preview) -> str:
     if found.looked_at == found.total:
-        return f"All {found.total:,} known records were looked at."
+        return gettext("All {total:,} known records were looked at.").format(total=found.total)
     return (
         f"{found.looked_at:,} of {found.total:,} known records were looked at, the same ones each time; the numbers for all "
         "are estimated from them."
@@ -138,13 +142,15 @@ def _sample(found: Preview) -> str:
 
 def _counts(found: Preview) -> story.Table:
     """Count what the next sync would do with the edit, whether it does that because of the edit or not."""
-    table = story.Table("With this edit the next sync would find", ["Records", *EDITS.values()])
+    table = story.Table(
+        gettext("With this edit the next sync would find"), [gettext("Records"), *EDITS.values()]
+    )
     places = sorted({(direction, kind) for direction, kind, _ in found.counts}, reverse=True)
     for direction, kind in places:
         counts = [found.counts.get((direction, kind, effect), 0) for effect in EDITS]
         table.rows.append(
             [
-                f"{OBJECTS[kind]}s, {DIRECTIONS[direction]}",
+                gettext("{value}s, {value2}").format(value=OBJECTS[kind], value2=DIRECTIONS[direction]),
                 *(f"{count:,}" if count else "–" for count in counts),
             ]
         )
@@ -155,9 +161,22 @@ def _fields(connector: Connector, found: Preview) -> story.Table:
     """Show old and new for each field of a few records, those with the gravest effect first."""
     order = list(EDITS)
     pairs = sorted(found.differing, key=lambda one: (order.index(one.after.effect), one.after.name))
-    hint = "" if len(pairs) <= _SHOWN else f"The first {_SHOWN} of {len(pairs):,}, the gravest first."
-    headers = ["Record", "What the edit does", "Field", "There now", "Without the edit", "With the edit"]
-    table = story.Table("What this edit does otherwise", headers, hint=hint)
+    hint = (
+        ""
+        if len(pairs) <= _SHOWN
+        else gettext("The first {_SHOWN} of {count:,}, the gravest first.").format(
+            _SHOWN=_SHOWN, count=len(pairs)
+        )
+    )
+    headers = [
+        "Record",
+        gettext("What the edit does"),
+        "Field",
+        gettext("There now"),
+        gettext("Without the edit"),
+        gettext("With the edit"),
+    ]
+    table = story.Table(gettext("What this edit does otherwise"), headers, hint=hint)
     labels = _labels(connector)
     names = _names(connector, [one.after for one in pairs[:_SHOWN]])
     for one in pairs[:_SHOWN]:

@@ -10,6 +10,8 @@ from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.utils import timezone
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, RangeDateTimeFilter
 from unfold.decorators import display
 
@@ -39,7 +41,7 @@ class RunAdmin(HistoryAdmin):
         (
             None,
             {
-                "description": "One bounded piece of work, what started it and how it ended.",
+                "description": _("One bounded piece of work, what started it and how it ended."),
                 "fields": (
                     "state_shown", "kind_shown", "trigger", "progress", "counted", "message", "started_at", "lasted",
                     "connector",
@@ -48,56 +50,58 @@ class RunAdmin(HistoryAdmin):
         ),
     )  # fmt: skip
 
-    @display(description="Started", ordering="pk")
+    @display(description=_("Started"), ordering="pk")
     def started(self, run: Run) -> SafeString:
         return cells.ago(run.started_at)
 
-    @display(description="State", ordering="state")
+    @display(description=_("State"), ordering="state")
     def state_shown(self, run: Run) -> SafeString:
         shown = cells.badge(run.get_state_display(), VARIANTS.get(run.state, ""))
         message = story.shorten(run.message, 120)
         return cells.wide(cells.stacked(shown, message)) if message else shown
 
-    @display(description="Work", ordering="kind")
+    @display(description=_("Work"), ordering="kind")
     def kind_shown(self, run: Run) -> SafeString:
         dry = " (dry run)" if run.dry_run else ""
-        trigger = f"by {run.get_trigger_display().lower()}"
+        trigger = gettext("by {value}").format(value=run.get_trigger_display().lower())
         return cells.unbroken(
             cells.stacked(f"{run.get_kind_display()}{dry}", DIRECTIONS[run.direction], trigger)
         )
 
-    @display(description="Records", ordering="considered")
+    @display(description=_("Records"), ordering="considered")
     def progress(self, run: Run) -> SafeString | str:
         if run.state != Run.State.RUNNING or not run.total:
             return f"{run.considered:,}"
         percent = min(100 * run.considered // run.total, 100)
         bar = {
             "value": percent,
-            "title": f"{run.considered:,} of {run.total:,}",
+            "title": gettext("{considered:,} of {total:,}").format(
+                considered=run.considered, total=run.total
+            ),
             "description": f"{percent}%",
         }
         return SafeString(
             f'<div style="min-width: 9rem">{render_to_string("unfold/components/progress.html", bar)}</div>'
         )
 
-    @display(description="What became of them")
+    @display(description=_("What became of them"))
     def counted(self, run: Run) -> SafeString:
         return cells.counters(run.counters)
 
-    @display(description="Requests to Close")
+    @display(description=_("Requests to Close"))
     def asked_close(self, run: Run) -> str:
         return f"{sum(run.close_calls.values()):,}"
 
-    @display(description="Took")
+    @display(description=_("Took"))
     def lasted(self, run: Run) -> str:
         ended = run.finished_at or (timezone.now() if run.state == Run.State.RUNNING else run.started_at)
         length = ended - run.started_at
         return f"{length.total_seconds():.1f} s" if length < timedelta(minutes=1) else cells.span(length)
 
-    @display(description="Connector", ordering="connector__name")
+    @display(description=_("Connector"), ordering="connector__name")
     def connector_shown(self, run: Run) -> SafeString:
         address = cells.changelist("run", connector__id__exact=run.connector_id)
-        return cells.link(address, run.connector.name, "All of this connector")
+        return cells.link(address, run.connector.name, gettext("All of this connector"))
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
@@ -114,7 +118,11 @@ def report_table(run: Run) -> story.Table:
     """Show what the run set out to do, counted before its first write."""
     requests = run.report.get("requests", 0)
     hint = f"Counted before the first write; {requests:,} requests to Close in all."
-    table = story.Table("What it set out to do", ["Records", "What", "Result", "Reason"], hint=hint)
+    table = story.Table(
+        gettext("What it set out to do"),
+        [gettext("Records"), gettext("What"), gettext("Result"), gettext("Reason")],
+        hint=hint,
+    )
     table.rows = [
         [
             f"{row['count']:,}", OBJECTS[row["object"]], cells.result_badge(row["result"]),
@@ -127,7 +135,9 @@ def report_table(run: Run) -> story.Table:
 
 def _reasons(run: Run) -> story.Table:
     """Count the run's outcomes by reason, each with the way to them."""
-    table = story.Table("Why, counted", ["Records", "What", "Reason", "Meaning"])
+    table = story.Table(
+        gettext("Why, counted"), [gettext("Records"), gettext("What"), gettext("Reason"), gettext("Meaning")]
+    )
     for direction, object_type, reason, count in count_reasons([run]):
         address = cells.changelist("outcome", run__id__exact=run.pk, reason__exact=reason, object_type__exact=object_type)  # fmt: skip
         words = reason_words(reason)
@@ -143,11 +153,11 @@ def _reasons(run: Run) -> story.Table:
 
 
 def _calls(run: Run) -> list[story.Table]:
-    sides = [("Requests to Close", run.close_calls), ("Requests to Hull", run.hull_calls)]
+    sides = [(gettext("Requests to Close"), run.close_calls), (gettext("Requests to Hull"), run.hull_calls)]
     return [
         story.Table(
             f"{title}: {sum(calls.values()):,}",
-            ["Request", "Times"],
+            [gettext("Request"), gettext("Times")],
             [[route, f"{count:,}"] for route, count in sorted(calls.items(), key=lambda one: -one[1])],
         )
         for title, calls in sides

@@ -11,6 +11,8 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.crypto import get_random_string
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action
 from unfold.enums import ActionVariant
 from unfold.forms import BaseDialogForm
@@ -33,7 +35,7 @@ class SandboxForm(BaseDialogForm):
         queryset=Organization.objects.none(),
         widget=UnfoldAdminSelectWidget(),
         empty_label=None,
-        help_text="Its members will see the sandbox.",
+        help_text=_("Its members will see the sandbox."),
     )
 
     def __init__(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
@@ -46,7 +48,7 @@ class SandboxForm(BaseDialogForm):
         if offered.count() == 1 or not field.required:
             field.widget = forms.HiddenInput()
         elif field.initial is None:
-            field.help_text = "Add an organization first: a sandbox belongs to one."
+            field.help_text = gettext("Add an organization first: a sandbox belongs to one.")
 
 
 class SandboxActions:
@@ -55,19 +57,19 @@ class SandboxActions:
     actions_list: Any = ("begin_setup", "create_sandbox")
 
     @action(
-        description="Set up a connector", permissions=["add"], icon="add_link", variant=ActionVariant.PRIMARY,
+        description=_("Set up a connector"), permissions=["add"], icon="add_link", variant=ActionVariant.PRIMARY,
         url_path="begin",
     )  # fmt: skip
     def begin_setup(self, request: HttpRequest) -> HttpResponse:
         return redirect(request, reverse("admin:sync_connector_start"))
 
     @action(
-        description="Create a sandbox connector", permissions=["add"], icon="science", variant=ActionVariant.DEFAULT,
+        description=_("Create a sandbox connector"), permissions=["add"], icon="science", variant=ActionVariant.DEFAULT,
         dialog={
-            "title": "Create a sandbox connector?", "form_class": SandboxForm, "form_submit_text": "Create",
-            "description": "A simulated Close and a simulated Hull with sample data (80 leads, 120 accounts, 300 users) are "
+            "title": _("Create a sandbox connector?"), "form_class": SandboxForm, "form_submit_text": _("Create"),
+            "description": _("A simulated Close and a simulated Hull with sample data (80 leads, 120 accounts, 300 users) are "
             "started on this machine, with a connector and an example mapping between them. It syncs at once. Nothing goes "
-            "to a real Close or Hull. It takes a few seconds.",
+            "to a real Close or Hull. It takes a few seconds."),
         },
     )  # fmt: skip
     def create_sandbox(self, request: HttpRequest, form: SandboxForm) -> HttpResponse:
@@ -75,13 +77,16 @@ class SandboxActions:
         try:
             connector = sandboxes.create(organization, secret=get_random_string(32), clock=timezone.now)
         except sandboxes.SandboxError as error:
-            messages.error(request, f"No sandbox connector was made. {error.message}")
+            messages.error(
+                request, gettext("No sandbox connector was made. {message}").format(message=error.message)
+            )
             return redirect(request, reverse("admin:sync_connector_changelist"))
         dispatch_all(connector)
         messages.success(
             request,
-            f"“{connector.name}” was made: sample data in a simulated Close and a simulated Hull, and an example mapping. "
-            "The first sync has begun. Delete the connector when you are done, and everything in it goes.",
+            gettext(
+                "“{name}” was made: sample data in a simulated Close and a simulated Hull, and an example mapping. The first sync has begun. Delete the connector when you are done, and everything in it goes."
+            ).format(name=connector.name),
         )
         return redirect(request, change_page(connector))
 

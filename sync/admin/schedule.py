@@ -7,6 +7,7 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
 from django_celery_beat.admin import PeriodicTaskAdmin as BasePeriodicTaskAdmin
 from django_celery_beat.admin import PeriodicTaskForm, TaskSelectWidget
 from django_celery_beat.models import CrontabSchedule, IntervalSchedule, PeriodicTask
@@ -48,16 +49,16 @@ class PeriodicTaskAdmin(BasePeriodicTaskAdmin, ModelAdmin):
     fieldsets = (
         (None, {"fields": ("name", "regtask", "task", "enabled", "description")}),
         (
-            "When",
+            _("When"),
             {
-                "description": "Choose one kind of schedule.",
+                "description": _("Choose one kind of schedule."),
                 "fields": ("interval", "crontab", "start_time", "last_run_at", "one_off", "expire_seconds"),
             },
         ),
-        ("With what", {"description": "Arguments, as JSON.", "fields": ("args", "kwargs")}),
+        (_("With what"), {"description": _("Arguments, as JSON."), "fields": ("args", "kwargs")}),
     )
 
-    @display(description="Last run", ordering="last_run_at")
+    @display(description=_("Last run"), ordering="last_run_at")
     def last_run(self, task: PeriodicTask) -> SafeString:
         return cells.ago(task.last_run_at)
 

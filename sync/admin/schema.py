@@ -8,6 +8,8 @@ from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
@@ -44,27 +46,35 @@ class CloseFieldAdmin(HistoryAdmin):
     fields = ("label", "connector", "object_type", "close_id", "type", "multiple", "choices_shown", "missing_shown", "new_shown", "comes_in_as", "state_shown")  # fmt: skip
     actions_detail = ("add_missing_options", "dismiss_new_options")
 
-    @display(description="Comes into Hull as", ordering="attribute")
+    @display(description=_("Comes into Hull as"), ordering="attribute")
     def comes_in_as(self, field: CloseField) -> str:
         return f"closeio/{field.attribute}"
 
-    @display(description="Choices")
+    @display(description=_("Choices"))
     def choices_shown(self, field: CloseField) -> SafeString:
         return cells.stacked_plainly(field.choices) or SafeString(cells.NOTHING)
 
-    @display(description="Missing in Close")
+    @display(description=_("Missing in Close"))
     def missing_shown(self, field: CloseField) -> SafeString:
         """What Hull's values asked for in vain, with how many records did; the most wanted first."""
         lacking = list(missing_options.missing(field).items())
         lines = [f"{option} ({count:,} record{'s' * (count > 1)})" for option, count in lacking[:_SHOWN]]
-        further = [f"and {len(lacking) - _SHOWN:,} more"] if len(lacking) > _SHOWN else []
+        further = (
+            [gettext("and {value:,} more").format(value=len(lacking) - _SHOWN)]
+            if len(lacking) > _SHOWN
+            else []
+        )
         return cells.stacked_plainly([*lines, *further]) or SafeString(cells.NOTHING)
 
-    @display(description="State")
+    @display(description=_("State"))
     def state_shown(self, field: CloseField) -> SafeString:
         if field.missing_since:
-            return cells.badge("Gone from Close", "warning", title=f"since {field.missing_since:%Y-%m-%d}")
-        return cells.badge("In Close", "success")
+            return cells.badge(
+                gettext("Gone from Close"),
+                "warning",
+                title=gettext("since {missing_since:%Y-%m-%d}").format(missing_since=field.missing_since),
+            )
+        return cells.badge(gettext("In Close"), "success")
 
     def has_edit_configuration_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return self.allows(request, Permission.EDIT_CONFIGURATION, obj)
@@ -81,31 +91,31 @@ class CloseFieldAdmin(HistoryAdmin):
         offered = super().get_actions_detail(request, object_id)
         return [found for found in offered if found.method.original_function_name in open_ones]
 
-    @display(description="New in Close")
+    @display(description=_("New in Close"))
     def new_shown(self, field: CloseField) -> SafeString:
         """Options that turned up since a person last looked: a mapping may have to know them."""
         return cells.stacked_plainly(field.new_options) or SafeString(cells.NOTHING)
 
     @action(
-        description="The new options are fine", permissions=["edit_configuration"], icon="done",
+        description=_("The new options are fine"), permissions=["edit_configuration"], icon="done",
         dialog={
-            "title": "Have you seen the new options?", "form_class": None, "form_submit_text": "Yes",
-            "description": "They are no longer listed as new. Nothing else changes.",
+            "title": _("Have you seen the new options?"), "form_class": None, "form_submit_text": _("Yes"),
+            "description": _("They are no longer listed as new. Nothing else changes."),
         },
     )  # fmt: skip
     def dismiss_new_options(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
         field = self.get_permitted(request, object_id, Permission.EDIT_CONFIGURATION)
         options.dismiss_new(field)
-        messages.success(request, "Noted.")
+        messages.success(request, gettext("Noted."))
         return redirect(request, change_page(field))
 
     @action(
-        description="Add the missing options in Close", permissions=["edit_configuration"], icon="add",
+        description=_("Add the missing options in Close"), permissions=["edit_configuration"], icon="add",
         variant=ActionVariant.PRIMARY,
         dialog={
-            "title": "Add the missing options in Close?", "form_class": None, "form_submit_text": "Add them",
-            "description": "The field gets the options listed as missing, behind those that it has, for everybody who uses "
-            "Close. The records that asked for them are looked at again.",
+            "title": _("Add the missing options in Close?"), "form_class": None, "form_submit_text": _("Add them"),
+            "description": _("The field gets the options listed as missing, behind those that it has, for everybody who uses "
+            "Close. The records that asked for them are looked at again."),
         },
     )  # fmt: skip
     def add_missing_options(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
@@ -116,7 +126,10 @@ class CloseFieldAdmin(HistoryAdmin):
             messages.error(request, error.message)
         else:
             messages.success(
-                request, f"Added in Close: {', '.join(added)}." if added else "Nothing is missing."
+                request,
+                gettext("Added in Close: {value}.").format(value=", ".join(added))
+                if added
+                else gettext("Nothing is missing."),
             )
             tasks.nudge(field.connector_id, Direction.OUTBOUND, trigger=Run.Trigger.PERSON)
         return redirect(request, change_page(field))
@@ -143,11 +156,11 @@ class HullAttributeAdmin(HistoryAdmin):
     ordering = ("connector__name", "kind", "name")
     fields = ("name", "kind_shown", "type", "seen", "connector")
 
-    @display(description="Of", ordering="kind")
+    @display(description=_("Of"), ordering="kind")
     def kind_shown(self, attribute: HullAttribute) -> str:
         return "accounts" if attribute.kind == HullSegment.Kind.ACCOUNT else "users"
 
-    @display(description="Last seen", ordering="seen_at")
+    @display(description=_("Last seen"), ordering="seen_at")
     def seen(self, attribute: HullAttribute) -> SafeString:
         return cells.ago(attribute.seen_at)
 
@@ -162,11 +175,11 @@ class HullSegmentAdmin(HistoryAdmin):
     ordering = ("connector__name", "kind", "name")
     fields = ("name", "kind", "hull_id", "sends", "connector")
 
-    @display(description="Last seen", ordering="seen_at")
+    @display(description=_("Last seen"), ordering="seen_at")
     def seen(self, segment: HullSegment) -> SafeString:
         return cells.ago(segment.seen_at)
 
-    @display(description="Goes out", boolean=True)
+    @display(description=_("Goes out"), boolean=True)
     def sends(self, segment: HullSegment) -> bool:
         is_account = segment.kind == HullSegment.Kind.ACCOUNT
         connector = segment.connector

@@ -14,6 +14,8 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
@@ -27,6 +29,7 @@ from sync.admin.connector_actions import dispatch_all
 from sync.admin.fields import SecretField
 from sync.admin.run import report_table
 from sync.admin.suggestions import Suggestions
+from sync.admin.words import Text
 from sync.mapping.inbound import standard_name
 from sync.mapping.pairing import suggest
 from sync.mapping.paths import parse_close_path
@@ -41,22 +44,22 @@ class Step:
     """One page of the guide. `fields` are the connector's that it asks for; `says` is its one sentence of help."""
 
     name: str
-    title: str
-    says: str
+    title: Text
+    says: Text
     fields: tuple[str, ...] = ()
     needs: Permission = Permission.EDIT_CONFIGURATION
 
 
 STEPS = (
-    Step("hull", "Hull", "In Hull's dashboard, open the connector and copy what stands under its settings.", ("hull_connector_id", "hull_secret"), Permission.MANAGE_CREDENTIALS),
-    Step("close", "Close", "In Close, open Settings → Developer → API Keys and make a key for an administrator, for example “Hull sync”.", ("close_api_key",), Permission.MANAGE_CREDENTIALS),
-    Step("test", "Test", "One real request goes to each side. Nothing is written."),
-    Step("segments", "Segments", "Only accounts and users of these segments are sent to Close. None named: nothing goes out, and Close still comes in.", ("account_segments", "user_segments")),
-    Step("status", "Lead status", "What a new lead begins as. Leads that are there already keep theirs.", ("lead_status",)),
-    Step("identifiers", "Identifiers", "How an account in Hull recognises the lead that is it. The domain against the lead's url suits almost everybody.", ("identity_hull", "identity_close")),
-    Step("mapping", "Mapping", "Pairs that are obvious from their names. Take out what you do not want; everything else can be mapped afterwards."),
-    Step("report", "First look", "Both sides are read, and every record is decided about. Neither side is written to."),
-    Step("go", "Go", "From now on both sides are kept in step."),
+    Step("hull", _("Hull"), _("In Hull's dashboard, open the connector and copy what stands under its settings."), ("hull_connector_id", "hull_secret"), Permission.MANAGE_CREDENTIALS),
+    Step("close", _("Close"), _("In Close, open Settings → Developer → API Keys and make a key for an administrator, for example “Hull sync”."), ("close_api_key",), Permission.MANAGE_CREDENTIALS),
+    Step("test", _("Test"), _("One real request goes to each side. Nothing is written.")),
+    Step("segments", _("Segments"), _("Only accounts and users of these segments are sent to Close. None named: nothing goes out, and Close still comes in."), ("account_segments", "user_segments")),
+    Step("status", _("Lead status"), _("What a new lead begins as. Leads that are there already keep theirs."), ("lead_status",)),
+    Step("identifiers", _("Identifiers"), _("How an account in Hull recognises the lead that is it. The domain against the lead's url suits almost everybody."), ("identity_hull", "identity_close")),
+    Step("mapping", _("Mapping"), _("Pairs that are obvious from their names. Take out what you do not want; everything else can be mapped afterwards.")),
+    Step("report", _("First look"), _("Both sides are read, and every record is decided about. Neither side is written to.")),
+    Step("go", _("Go"), _("From now on both sides are kept in step.")),
 )  # fmt: skip
 _NAMES = [step.name for step in STEPS]
 
@@ -65,24 +68,24 @@ class StartForm(forms.Form):
     """Whose the connector is and what it is called."""
 
     organization = forms.ModelChoiceField(
-        Organization.objects.none(), required=False, empty_label="A new one", widget=UnfoldAdminSelectWidget(),
-        help_text="The customer whose Hull and Close are connected.",
+        Organization.objects.none(), required=False, empty_label=_("A new one"), widget=UnfoldAdminSelectWidget(),
+        label=_("Organization"), help_text=_("The customer whose Hull and Close are connected."),
     )  # fmt: skip
     agency = forms.ModelChoiceField(
         Agency.objects.none(), required=False, empty_label=None, widget=UnfoldAdminSelectWidget(),
-        help_text="Who looks after the new organization.",
+        label=_("Agency"), help_text=_("Who looks after the new organization."),
     )  # fmt: skip
     organization_name = forms.CharField(
-        required=False, max_length=200, label="Name of the new organization", widget=UnfoldAdminTextInputWidget,
-        help_text="For example Acme.",
+        required=False, max_length=200, label=_("Name of the new organization"), widget=UnfoldAdminTextInputWidget,
+        help_text=_("For example Acme."),
     )  # fmt: skip
     hull_domain = forms.CharField(
-        required=False, max_length=253, label="Its Hull domain", validators=[HOST], widget=UnfoldAdminTextInputWidget,
-        help_text="The host of its Hull organization, for example acme.hullapp.io.",
+        required=False, max_length=253, label=_("Its Hull domain"), validators=[HOST], widget=UnfoldAdminTextInputWidget,
+        help_text=_("The host of its Hull organization, for example acme.hullapp.io."),
     )  # fmt: skip
     name = forms.CharField(
-        max_length=200, label="Name of the connector", widget=UnfoldAdminTextInputWidget,
-        help_text="What your colleagues will look for, for example Acme to Close.",
+        max_length=200, label=_("Name of the connector"), widget=UnfoldAdminTextInputWidget,
+        help_text=_("What your colleagues will look for, for example Acme to Close."),
     )  # fmt: skip
 
     def __init__(self, request: HttpRequest, *args: Any) -> None:
@@ -104,7 +107,9 @@ class StartForm(forms.Form):
         if not data.get("organization"):
             for name in ("agency", "organization_name", "hull_domain"):
                 if name in self.fields and name not in self.errors and not data.get(name):
-                    self.add_error(name, "Needed for a new organization, or choose one that is there.")
+                    self.add_error(
+                        name, gettext("Needed for a new organization, or choose one that is there.")
+                    )
         return data
 
 
@@ -133,9 +138,9 @@ class SetupGuide:
         form = StartForm(request, request.POST or None)
         if request.method == "POST" and form.is_valid():
             return redirect(request, address(_made(request, form.cleaned_data), "hull"))
-        context = self._context(request, "Set up a connector") | {
-            "form": form, "says": "A connector pairs one Hull connector with one Close organization. It starts paused: nothing happens before the last step.",
-            "steps": _steps(None, ""), "go_on": "Go on",
+        context = self._context(request, gettext("Set up a connector")) | {
+            "form": form, "says": gettext("A connector pairs one Hull connector with one Close organization. It starts paused: nothing happens before the last step."),
+            "steps": _steps(None, ""), "go_on": gettext("Go on"),
         }  # fmt: skip
         return TemplateResponse(request, "sync/admin/setup.html", context)
 
@@ -147,10 +152,10 @@ class SetupGuide:
             raise Http404
         step = STEPS[_NAMES.index(name)]
         connector = self.get_permitted(request, object_id, Permission.EDIT_CONFIGURATION)  # type: ignore[attr-defined]
-        context = self._context(request, f"Set up {connector.name}") | {
+        context = self._context(request, gettext("Set up {name}").format(name=connector.name)) | {
             "connector": connector, "step": step, "says": step.says, "steps": _steps(connector, name),
             "back": address(connector, _NAMES[_NAMES.index(name) - 1]) if name != _NAMES[0] else "",
-            "go_on": "Save and go on" if step.fields else "Go on",
+            "go_on": gettext("Save and go on") if step.fields else gettext("Go on"),
         }  # fmt: skip
         pages: dict[str, Callable[..., HttpResponse | None]] = {
             "test": self._test, "mapping": self._mapping, "report": self._report, "go": self._go,
@@ -184,7 +189,7 @@ class SetupGuide:
             with transaction.atomic():
                 form.instance.save(update_fields=[*form.changed_data, "updated_at"])
                 configuration_changed(
-                    connector, form.changed_data, by=author_of(request), note=f"Set up: {step.title}.", now=timezone.now()
+                    connector, form.changed_data, by=author_of(request), note=gettext("Set up: {title}.").format(title=step.title), now=timezone.now()
                 )  # fmt: skip
         return self._next(request, connector, step)
 
@@ -198,9 +203,11 @@ class SetupGuide:
         context |= {
             "tried": tried,
             "again": True,
-            "go_on": "Go on" if tried.is_good else "Go on all the same",
+            "go_on": gettext("Go on") if tried.is_good else gettext("Go on all the same"),
         }
-        context["notice"] = f"Hull's segments could not be read: {problem}" if problem else ""
+        context["notice"] = (
+            gettext("Hull's segments could not be read: {problem}").format(problem=problem) if problem else ""
+        )
         return None
 
     def _mapping(
@@ -221,7 +228,7 @@ class SetupGuide:
             for place, title in _PLACES.items()
         ]  # fmt: skip
         context["mapped"] = connector.mappings.count()
-        context["go_on"] = "Map these and go on"
+        context["go_on"] = gettext("Map these and go on")
         return None
 
     def _report(
@@ -236,7 +243,7 @@ class SetupGuide:
         """Begin to read both sides."""
         connector = self.get_permitted(request, object_id, Permission.RUN)  # type: ignore[attr-defined]
         if not tasks.dispatch(tasks.look_before_first_sync, connector_id=connector.pk):
-            messages.warning(request, "No worker can be reached now. Try again when one runs.")
+            messages.warning(request, gettext("No worker can be reached now. Try again when one runs."))
         return redirect(request, f"{address(connector, 'report')}?begun=1")
 
     def _go(
@@ -249,7 +256,7 @@ class SetupGuide:
                 request, f"{connector.name} runs. Its first sync has begun; this page shows how far it is."
             )
             return redirect(request, change_page(connector))
-        context |= {"facts": _summary(connector), "go_on": "Start syncing"}
+        context |= {"facts": _summary(connector), "go_on": gettext("Start syncing")}
         return None
 
     def _next(self, request: HttpRequest, connector: Connector, step: Step) -> HttpResponse:
@@ -265,10 +272,10 @@ def address(connector: Connector, name: str) -> str:
 
 
 _PLACES = {
-    (ObjectType.LEAD, Direction.OUTBOUND): "Leads: Hull → Close",
-    (ObjectType.LEAD, Direction.INBOUND): "Leads: Close → Hull",
-    (ObjectType.CONTACT, Direction.OUTBOUND): "Contacts: Hull → Close",
-    (ObjectType.CONTACT, Direction.INBOUND): "Contacts: Close → Hull",
+    (ObjectType.LEAD, Direction.OUTBOUND): _("Leads: Hull → Close"),
+    (ObjectType.LEAD, Direction.INBOUND): _("Leads: Close → Hull"),
+    (ObjectType.CONTACT, Direction.OUTBOUND): _("Contacts: Hull → Close"),
+    (ObjectType.CONTACT, Direction.INBOUND): _("Contacts: Close → Hull"),
 }
 
 
@@ -311,7 +318,7 @@ def _add_rows(request: HttpRequest, connector: Connector, rows: list[MappingRow]
         connector,
         {"mappings"},
         by=author_of(request),
-        note=f"{len(rows)} suggested rows.",
+        note=gettext("{count} suggested rows.").format(count=len(rows)),
         now=timezone.now(),
     )
 
@@ -341,9 +348,9 @@ def _summary(connector: Connector) -> list[tuple[str, Any]]:
     segments = [names.get(one) or one for one in (*connector.account_segments, *connector.user_segments)]
     rows = connector.mappings
     return [
-        ("Goes out", story.flat(", ".join(segments)) if segments else "nothing: no segment is named"),
-        ("New leads begin as", connector.lead_status or "Close's own default"),
-        ("Fields that go out", f"{rows.filter(direction=Direction.OUTBOUND).count()}, beside name and identifier"),
-        ("Fields that come in", f"{rows.filter(direction=Direction.INBOUND).count()}, beside name and id"),
-        ("The brake", f"more than {connector.brake_creates:,} new records within an hour wait for approval" if connector.brake_creates is not None else "no limit on new records"),
+        (gettext("Goes out"), story.flat(", ".join(segments)) if segments else gettext("nothing: no segment is named")),
+        (gettext("New leads begin as"), connector.lead_status or gettext("Close's own default")),
+        (gettext("Fields that go out"), gettext("{value}, beside name and identifier").format(value=rows.filter(direction=Direction.OUTBOUND).count())),
+        (gettext("Fields that come in"), gettext("{value}, beside name and id").format(value=rows.filter(direction=Direction.INBOUND).count())),
+        (gettext("The brake"), gettext("more than {brake_creates:,} new records within an hour wait for approval").format(brake_creates=connector.brake_creates) if connector.brake_creates is not None else gettext("no limit on new records")),
     ]  # fmt: skip

@@ -10,6 +10,7 @@ from typing import Any
 
 from django.db.models import prefetch_related_objects
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
 
 from sync.admin import cells
 from sync.admin.base import change_page
@@ -52,7 +53,17 @@ def tell(connector: Connector, key: str, *, now: datetime) -> Page:
 
 
 def outcomes_table(outcomes: Iterable[Outcome], now: datetime) -> Table:
-    table = Table("What happened", ["When", "Which way", "Result", "Reason", "Written", "Message"])
+    table = Table(
+        gettext("What happened"),
+        [
+            gettext("When"),
+            gettext("Which way"),
+            gettext("Result"),
+            gettext("Reason"),
+            gettext("Written"),
+            gettext("Message"),
+        ],
+    )
     table.rows = [
         [
             cells.link(change_page(outcome), cells.ago(outcome.created_at, now)),
@@ -74,7 +85,9 @@ def field_names(outcome: Outcome) -> str:
 
 
 def _pairs(links: Iterable[Link]) -> Table:
-    table = Table("The pair", ["What", "In Close", "In Hull", "State"])
+    table = Table(
+        gettext("The pair"), [gettext("What"), gettext("In Close"), gettext("In Hull"), gettext("State")]
+    )
     for link in links:
         page = cells.link(change_page(link), link.label or link.close_id)
         in_close = cells.close_link(
@@ -84,7 +97,7 @@ def _pairs(links: Iterable[Link]) -> Table:
             [
                 OBJECTS[link.object_type],
                 cells.stacked(page, cells.broken(link.close_id), in_close),
-                link.hull_id or "not paired",
+                link.hull_id or gettext("not paired"),
                 link_state(link),
             ]
         )
@@ -94,16 +107,23 @@ def _pairs(links: Iterable[Link]) -> Table:
 def link_state(link: Link) -> SafeString:
     """Say whether a Close record is paired, alone, deleted or merged away."""
     if link.deleted_at:
-        return cells.badge("Deleted in Close", "warning")
+        return cells.badge(gettext("Deleted in Close"), "warning")
     if link.merged_into:
-        return cells.badge(f"Merged into {link.merged_into}", "warning")
+        return cells.badge(
+            gettext("Merged into {merged_into}").format(merged_into=link.merged_into), "warning"
+        )
     if link.paused_fields:
-        return cells.badge("Paired, a field is paused", "warning")
-    return cells.badge("Paired", "success") if link.hull_id else cells.badge("Only in Close")
+        return cells.badge(gettext("Paired, a field is paused"), "warning")
+    return (
+        cells.badge(gettext("Paired"), "success") if link.hull_id else cells.badge(gettext("Only in Close"))
+    )
 
 
 def _queue(changes: Iterable[Change], now: datetime) -> Table:
-    table = Table("In the queue", ["Which way", "State", "Reason", "Next try", "Message"])
+    table = Table(
+        gettext("In the queue"),
+        [gettext("Which way"), gettext("State"), gettext("Reason"), gettext("Next try"), gettext("Message")],
+    )
     for change in changes:
         waits = change.state == Change.State.PENDING
         table.rows.append(
@@ -137,20 +157,27 @@ def hull_tables(change: Change) -> list[Table]:
     payload = change.payload
     account = payload.get("account") or {}
     sides = [
-        ("The user in Hull", payload.get("user") or {}, payload.get("segment_ids")),
-        ("The account in Hull", account.get("attributes") or {}, account.get("segment_ids")),
+        (gettext("The user in Hull"), payload.get("user") or {}, payload.get("segment_ids")),
+        (gettext("The account in Hull"), account.get("attributes") or {}, account.get("segment_ids")),
     ]
     found = [_values(title, attributes, ids, names) for title, attributes, ids in sides if attributes]
     told = {name: value for name, value in payload.items() if name not in ("user", "account", "segment_ids")}
-    return [*found, *([Table("What Close told", ["Name", "Value"], pairs(told))] if told else [])]
+    return [
+        *found,
+        *(
+            [Table(gettext("What Close told"), [gettext("Name"), gettext("Value")], pairs(told))]
+            if told
+            else []
+        ),
+    ]
 
 
 def _values(title: str, attributes: Mapping[str, Any], ids: Any, names: Mapping[str, str]) -> Table:
     if ids is None:
-        segments = "The notification did not tell the segments."
+        segments = gettext("The notification did not tell the segments.")
     else:
         segments = f"Segments: {', '.join(names.get(one) or one for one in ids) or 'none'}"
-    return Table(title, ["Attribute", "Value"], pairs(attributes), segments)
+    return Table(title, [gettext("Attribute"), gettext("Value")], pairs(attributes), segments)
 
 
 def pairs(values: Mapping[str, Any]) -> list[list[Any]]:

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from typing import Any
 
+from django.utils.translation import gettext
+
 from sync.mapping.paths import ADDRESS_PARTS, GROUP
 from sync.models import Change, Connector, HullAttribute, HullSegment
 from sync.records import CloseSchema, Direction, ObjectType
@@ -50,7 +52,9 @@ class Suggestions:
         def call(field: str) -> str:
             is_gone = field.startswith("custom.") and self.is_schema_known
             return names.get(field) or (
-                f"No custom field of a {kind} in Close has this id." if is_gone else ""
+                gettext("No custom field of a {kind} in Close has this id.").format(kind=kind)
+                if is_gone
+                else ""
             )
 
         return call

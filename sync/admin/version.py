@@ -8,6 +8,8 @@ from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action, display
 from unfold.enums import ActionVariant
 
@@ -35,36 +37,40 @@ class VersionAdmin(HistoryAdmin):
         (
             None,
             {
-                "description": "The settings as one save left them. They are never changed; going back makes a new version. "
-                "Credentials are not part of it.",
+                "description": _(
+                    "The settings as one save left them. They are never changed; going back makes a new version. "
+                    "Credentials are not part of it."
+                ),
                 "fields": ("number_shown", "author_name", "note", "made", "connector", "outcomes_shown"),
             },
         ),
     )
 
-    @display(description="Version", ordering="number")
+    @display(description=_("Version"), ordering="number")
     def number_shown(self, version: ConfigurationVersion) -> SafeString:
-        badge = cells.badge("In force", "success") if _is_in_force(version) else ""
+        badge = cells.badge(gettext("In force"), "success") if _is_in_force(version) else ""
         return cells.unbroken(cells.stacked(str(version.number), badge))
 
-    @display(description="What it changed")
+    @display(description=_("What it changed"))
     def what_changed(self, version: ConfigurationVersion) -> SafeString:
         found = [one.what for one in versions.changes_of(version)]
-        further = [f"and {len(found) - _SHOWN:,} more"] if len(found) > _SHOWN else []
+        further = (
+            [gettext("and {value:,} more").format(value=len(found) - _SHOWN)] if len(found) > _SHOWN else []
+        )
         return cells.wide(cells.stacked_plainly([*found[:_SHOWN], *further]) or cells.NOTHING)
 
-    @display(description="Made", ordering="pk")
+    @display(description=_("Made"), ordering="pk")
     def made(self, version: ConfigurationVersion) -> SafeString:
         return cells.ago(version.created_at)
 
-    @display(description="What ran under it")
+    @display(description=_("What ran under it"))
     def outcomes_shown(self, version: ConfigurationVersion) -> SafeString:
         address = cells.changelist(
             "outcome", connector__id__exact=version.connector_id, version=version.number
         )
-        return cells.link(address, "Outcomes of this version")
+        return cells.link(address, gettext("Outcomes of this version"))
 
-    @display(description="Connector", ordering="connector__name")
+    @display(description=_("Connector"), ordering="connector__name")
     def connector_shown(self, version: ConfigurationVersion) -> SafeString:
         return cells.link(change_page(version.connector), version.connector.name)
 
@@ -78,12 +84,12 @@ class VersionAdmin(HistoryAdmin):
         return super().get_actions_detail(request, object_id) if is_past else []
 
     @action(
-        description="Restore", permissions=["edit_configuration"], icon="settings_backup_restore",
+        description=_("Restore"), permissions=["edit_configuration"], icon="settings_backup_restore",
         variant=ActionVariant.PRIMARY,
         dialog={
-            "title": "Put this version back in force?", "form_class": None, "form_submit_text": "Restore",
-            "description": "The settings and the mapping become what they were, as a new version. Credentials stay. Which "
-            "records that concerns is counted afterwards; none is written before you say so.",
+            "title": _("Put this version back in force?"), "form_class": None, "form_submit_text": _("Restore"),
+            "description": _("The settings and the mapping become what they were, as a new version. Credentials stay. Which "
+            "records that concerns is counted afterwards; none is written before you say so."),
         },
     )  # fmt: skip
     def restore(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
@@ -92,9 +98,11 @@ class VersionAdmin(HistoryAdmin):
         if configuration.restore(version, by=author_of(request), now=now):
             affected.begin(version.connector, now=now)
             tasks.dispatch(tasks.look_through, connector_id=version.connector_id)
-            self.message_user(request, f"Version {version.number} is in force again.")
+            self.message_user(
+                request, gettext("Version {number} is in force again.").format(number=version.number)
+            )
         else:
-            self.message_user(request, "Nothing differs from that version.", messages.WARNING)
+            self.message_user(request, gettext("Nothing differs from that version."), messages.WARNING)
         return redirect(request, change_page(version.connector))
 
     def change_view(
@@ -113,13 +121,15 @@ def _is_in_force(version: ConfigurationVersion) -> bool:
 
 
 def _changed(version: ConfigurationVersion) -> story.Table:
-    table = story.Table("What it changed", ["What", "Before", "After"])
+    table = story.Table(gettext("What it changed"), [gettext("What"), gettext("Before"), gettext("After")])
     table.rows = [_row(one) for one in versions.changes_of(version)]
     return table
 
 
 def _since(version: ConfigurationVersion) -> story.Table:
-    table = story.Table("What restoring it would change", ["What", "Now", "Then"])
+    table = story.Table(
+        gettext("What restoring it would change"), [gettext("What"), gettext("Now"), gettext("Then")]
+    )
     present = versions.find(version.connector, version.connector.version)
     table.rows = [_row(one) for one in versions.differences(present, version)] if present else []
     return table

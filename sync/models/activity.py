@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from sync.models.choices import choices
 from sync.models.connector import Connector
@@ -15,8 +16,8 @@ class Opportunity(models.Model):
     """One opportunity of a lead, as last told by Close. `fields` is the object as the API returns it."""
 
     connector = models.ForeignKey(Connector, on_delete=models.CASCADE, related_name="opportunities")
-    close_id = models.CharField("Close id", max_length=120)
-    lead_close_id = models.CharField("lead id", max_length=120)
+    close_id = models.CharField(_("Close id"), max_length=120)
+    lead_close_id = models.CharField(_("lead id"), max_length=120)
     fields = models.JSONField(default=dict)
     close_updated_at = models.DateTimeField(null=True)
     # When it was last seen in Close: what a whole reading does not find any more was deleted.
@@ -24,7 +25,7 @@ class Opportunity(models.Model):
     deleted_at = models.DateTimeField(null=True)
 
     class Meta:
-        verbose_name_plural = "opportunities"
+        verbose_name_plural = _("opportunities")
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["connector", "close_id"], name="opportunity_once"),
         ]
@@ -41,16 +42,16 @@ class HullEvent(models.Model):
     """
 
     class State(models.TextChoices):
-        PENDING = "PENDING", "Pending"
-        DONE = "DONE", "Told"
-        SKIPPED = "SKIPPED", "Left out"
+        PENDING = "PENDING", _("Pending")
+        DONE = "DONE", _("Told")
+        SKIPPED = "SKIPPED", _("Left out")
 
     connector = models.ForeignKey(Connector, on_delete=models.CASCADE, related_name="hull_event_rows")
     event_id = models.CharField(max_length=200)
     kind = models.CharField(max_length=20)
     name = models.CharField(max_length=120)
-    lead_close_id = models.CharField("lead id", max_length=120, blank=True)
-    contact_close_id = models.CharField("contact id", max_length=120, blank=True)
+    lead_close_id = models.CharField(_("lead id"), max_length=120, blank=True)
+    contact_close_id = models.CharField(_("contact id"), max_length=120, blank=True)
     properties = models.JSONField(default=dict)
     happened_at = models.DateTimeField()
     state = models.CharField(max_length=7, choices=State.choices, default=State.PENDING)
@@ -76,34 +77,34 @@ class SegmentAction(models.Model):
     """What is made in Close when a Hull account or user enters a segment."""
 
     class Makes(models.TextChoices):
-        TASK = "TASK", "Task"
-        CUSTOM_ACTIVITY = "CUSTOM_ACTIVITY", "Custom activity"
+        TASK = "TASK", _("Task")
+        CUSTOM_ACTIVITY = "CUSTOM_ACTIVITY", _("Custom activity")
 
     connector = models.ForeignKey(Connector, on_delete=models.CASCADE, related_name="segment_actions")
-    object_type = models.CharField("object", max_length=7, choices=choices(ObjectType))
+    object_type = models.CharField(_("object"), max_length=7, choices=choices(ObjectType))
     segment = models.CharField(
-        max_length=120, help_text="The Hull segment that is entered, of accounts or of users."
+        max_length=120, help_text=_("The Hull segment that is entered, of accounts or of users.")
     )
     makes = models.CharField(max_length=16, choices=Makes.choices, default=Makes.TASK)
     text = models.CharField(
         max_length=500,
         blank=True,
-        help_text="The task's text or the activity's note. {name} becomes the record's name.",
+        help_text=_("The task's text or the activity's note. {name} becomes the record's name."),
     )
     due_in_days = models.PositiveSmallIntegerField(
-        null=True, blank=True, help_text="When the task is due, in days from then. Empty: no date."
+        null=True, blank=True, help_text=_("When the task is due, in days from then. Empty: no date.")
     )
     assigned_to = models.CharField(
         max_length=320,
         blank=True,
-        help_text="E-mail or id of the Close user who gets the task. Empty: nobody.",
+        help_text=_("E-mail or id of the Close user who gets the task. Empty: nobody."),
     )
     activity_type = models.CharField(
-        max_length=120, blank=True, help_text="Id of the custom activity's type, actitype_…"
+        max_length=120, blank=True, help_text=_("Id of the custom activity's type, actitype_…")
     )
     fields = models.JSONField(
         default=dict, blank=True,
-        help_text="Fields of the custom activity as {custom.cf_…: Hull attribute}.",
+        help_text=_("Fields of the custom activity as {custom.cf_…: Hull attribute}."),
     )  # fmt: skip
     enabled = models.BooleanField(default=True)
     # Until when the members of the segment were only noted: who was in it before did not enter it.
@@ -124,16 +125,16 @@ class SegmentEntry(models.Model):
     """
 
     class State(models.TextChoices):
-        BEFORE = "BEFORE", "Was in it before"
-        PENDING = "PENDING", "Pending"
-        OPEN = "OPEN", "Being made"
-        DONE = "DONE", "Made"
-        FAILED = "FAILED", "Failed"
+        BEFORE = "BEFORE", _("Was in it before")
+        PENDING = "PENDING", _("Pending")
+        OPEN = "OPEN", _("Being made")
+        DONE = "DONE", _("Made")
+        FAILED = "FAILED", _("Failed")
 
     action = models.ForeignKey(SegmentAction, on_delete=models.CASCADE, related_name="entries")
-    key = models.CharField("Hull id", max_length=250)
+    key = models.CharField(_("Hull id"), max_length=250)
     state = models.CharField(max_length=7, choices=State.choices, default=State.PENDING)
-    close_id = models.CharField("Close id", max_length=120, blank=True)
+    close_id = models.CharField(_("Close id"), max_length=120, blank=True)
     message = models.TextField(blank=True)
     attempts = models.PositiveIntegerField(default=0)
     not_before = models.DateTimeField()
@@ -141,7 +142,7 @@ class SegmentEntry(models.Model):
     left_at = models.DateTimeField(null=True)
 
     class Meta:
-        verbose_name_plural = "segment entries"
+        verbose_name_plural = _("segment entries")
         constraints: ClassVar = [
             models.UniqueConstraint(
                 fields=["action", "key"], condition=models.Q(left_at=None), name="in_segment_once"

@@ -8,6 +8,7 @@ from typing import ClassVar
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Agency
 from sync.engine.alerts import AlertKind
@@ -20,26 +21,26 @@ class AlertChannel(models.Model):
     """A place that is told: people by e-mail, a room by a webhook that takes Slack's form, a program by a signed webhook."""
 
     class Kind(models.TextChoices):
-        EMAIL = "EMAIL", "E-mail"
-        SLACK = "SLACK", "Slack, or what takes its webhooks"
-        WEBHOOK = "WEBHOOK", "Signed webhook"
+        EMAIL = "EMAIL", _("E-mail")
+        SLACK = "SLACK", _("Slack, or what takes its webhooks")
+        WEBHOOK = "WEBHOOK", _("Signed webhook")
 
     agency = models.ForeignKey(Agency, on_delete=models.CASCADE, related_name="alert_channels")
     connector = models.ForeignKey(
         Connector, on_delete=models.CASCADE, null=True, blank=True, related_name="alert_channels",
-        help_text="None chosen: every connector of the agency.",
+        help_text=_("None chosen: every connector of the agency."),
     )  # fmt: skip
-    name = models.CharField(max_length=120, help_text="For example On call, or #sync-alerts.")
+    name = models.CharField(max_length=120, help_text=_("For example On call, or #sync-alerts."))
     kind = models.CharField(max_length=7, choices=Kind.choices, default=Kind.EMAIL)
     emails = models.JSONField(
-        "e-mail addresses", default=list, blank=True, help_text="Who gets the e-mail. One a line."
+        _("e-mail addresses"), default=list, blank=True, help_text=_("Who gets the e-mail. One a line.")
     )
-    url = EncryptedField("webhook URL", blank=True, default="")
+    url = EncryptedField(_("webhook URL"), blank=True, default="")
     signing_key = EncryptedField(blank=True, default="", editable=False)
-    kinds = models.JSONField("told of", default=list, blank=True, help_text="None chosen: everything.")
+    kinds = models.JSONField(_("told of"), default=list, blank=True, help_text=_("None chosen: everything."))
     enabled = models.BooleanField(default=True)
     muted_until = models.DateTimeField(
-        null=True, blank=True, help_text="Nothing is told until then. Empty: not muted."
+        null=True, blank=True, help_text=_("Nothing is told until then. Empty: not muted.")
     )
     last_sent_at = models.DateTimeField(null=True, editable=False)
     last_problem = models.CharField(max_length=500, blank=True, editable=False)
@@ -93,14 +94,14 @@ class AlertDelivery(models.Model):
     """One message to one channel: that an alert was raised, or that it is over."""
 
     class Event(models.TextChoices):
-        RAISED = "RAISED", "Raised"
-        RECOVERED = "RECOVERED", "Recovered"
+        RAISED = "RAISED", _("Raised")
+        RECOVERED = "RECOVERED", _("Recovered")
 
     class State(models.TextChoices):
-        PENDING = "PENDING", "On its way"
-        SENT = "SENT", "Sent"
-        FAILED = "FAILED", "Not delivered"
-        MUTED = "MUTED", "Muted"
+        PENDING = "PENDING", _("On its way")
+        SENT = "SENT", _("Sent")
+        FAILED = "FAILED", _("Not delivered")
+        MUTED = "MUTED", _("Muted")
 
     alert = models.ForeignKey(Alert, on_delete=models.CASCADE, related_name="deliveries")
     channel = models.ForeignKey(AlertChannel, on_delete=models.CASCADE, related_name="deliveries")
@@ -112,7 +113,7 @@ class AlertDelivery(models.Model):
     sent_at = models.DateTimeField(null=True)
 
     class Meta:
-        verbose_name_plural = "alert deliveries"
+        verbose_name_plural = _("alert deliveries")
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["alert", "channel", "event"], name="alert_told_once"),
         ]

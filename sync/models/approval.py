@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from django.conf import settings
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from sync.models.connector import Connector
 
@@ -18,9 +19,9 @@ class Approval(models.Model):
     """
 
     class State(models.TextChoices):
-        WAITING = "WAITING", "Waits for approval"
-        APPROVED = "APPROVED", "Approved"
-        REJECTED = "REJECTED", "Rejected"
+        WAITING = "WAITING", _("Waits for approval")
+        APPROVED = "APPROVED", _("Approved")
+        REJECTED = "REJECTED", _("Rejected")
 
     connector = models.ForeignKey(Connector, on_delete=models.CASCADE, related_name="approvals")
     state = models.CharField(max_length=8, choices=State.choices, default=State.WAITING)

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import ClassVar
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from sync.models.choices import choices
 from sync.models.connector import Connector
@@ -24,12 +25,12 @@ class Batch(models.Model):
     """One extract: where it is, and how far it has been read. A broken line goes on where it broke."""
 
     class State(models.TextChoices):
-        READING = "READING", "Being read"
-        DONE = "DONE", "Read to its end"
-        FAILED = "FAILED", "Failed"
+        READING = "READING", _("Being read")
+        DONE = "DONE", _("Read to its end")
+        FAILED = "FAILED", _("Failed")
 
     connector = models.ForeignKey(Connector, on_delete=models.CASCADE, related_name="batches")
-    object_type = models.CharField("object", max_length=7, choices=choices(ObjectType))
+    object_type = models.CharField(_("object"), max_length=7, choices=choices(ObjectType))
     format = models.CharField(max_length=4)
     # A signed address lets anybody read the extract until it expires.
     url = EncryptedField(editable=False)
@@ -37,7 +38,9 @@ class Batch(models.Model):
     host = models.CharField(max_length=250)
     segment_id = models.CharField(max_length=120, blank=True)
     state = models.CharField(max_length=7, choices=State.choices, default=State.READING)
-    lines = models.PositiveIntegerField(default=0, help_text="How many lines are in the queue for certain.")
+    lines = models.PositiveIntegerField(
+        default=0, help_text=_("How many lines are in the queue for certain.")
+    )
     queued = models.PositiveIntegerField(default=0)
     problem_count = models.PositiveIntegerField(default=0)
     problems = models.JSONField(default=list, blank=True)
@@ -57,7 +60,7 @@ class Batch(models.Model):
             ),
         ]
         indexes: ClassVar = [models.Index(fields=["connector", "-received_at"], name="batch_recent")]
-        verbose_name_plural = "batches"
+        verbose_name_plural = _("batches")
 
     def __str__(self) -> str:
         return f"{self.get_object_type_display()}s from {self.host}, {self.received_at:%Y-%m-%d %H:%M:%S}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from sync.models.connector import Connector
 
@@ -15,7 +16,7 @@ class Budget(models.Model):
     close_organization_id = models.CharField(max_length=80)
     group = models.CharField(max_length=20)
     limit = models.PositiveIntegerField(null=True)
-    length = models.FloatField(null=True, help_text="Seconds from the start of a window to its end.")
+    length = models.FloatField(null=True, help_text=_("Seconds from the start of a window to its end."))
     remaining = models.IntegerField(default=0)
     ends_at = models.DateTimeField(null=True)
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import ClassVar
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from sync.engine.plan import REASONS
 from sync.models.choices import choices
@@ -31,37 +32,39 @@ class Change(models.Model):
     """
 
     class State(models.TextChoices):
-        PENDING = "PENDING", "Pending"
-        WAITING = "WAITING", "Waiting for its account"
-        HELD = "HELD", "Held for a person's choice"
-        PAUSED = "PAUSED", "Paused by a person"
-        FAILED = "FAILED", "Failed"
-        DONE = "DONE", "Done"
-        IGNORED = "IGNORED", "Ignored"
+        PENDING = "PENDING", _("Pending")
+        WAITING = "WAITING", _("Waiting for its account")
+        HELD = "HELD", _("Held for a person's choice")
+        PAUSED = "PAUSED", _("Paused by a person")
+        FAILED = "FAILED", _("Failed")
+        DONE = "DONE", _("Done")
+        IGNORED = "IGNORED", _("Ignored")
 
     class Priority(models.IntegerChoices):
-        FRESH = 0, "Fresh"
-        RETRY = 1, "Tried before"
-        BULK = 2, "Everything once more"
+        FRESH = 0, _("Fresh")
+        RETRY = 1, _("Tried before")
+        BULK = 2, _("Everything once more")
 
     connector = models.ForeignKey(Connector, on_delete=models.CASCADE, related_name="changes")
     direction = models.CharField(max_length=8, choices=choices(Direction))
-    object_type = models.CharField("object", max_length=7, choices=choices(ObjectType))
+    object_type = models.CharField(_("object"), max_length=7, choices=choices(ObjectType))
     key = models.CharField(
         max_length=320,
-        help_text="Hull id of an outbound record, Close id of an inbound one.",
+        help_text=_("Hull id of an outbound record, Close id of an inbound one."),
     )
     family = models.CharField(
         max_length=320,
         blank=True,
-        help_text="Key of the account or lead it belongs to.",
+        help_text=_("Key of the account or lead it belongs to."),
     )
     label = models.CharField(max_length=250, blank=True)
     payload = models.JSONField(default=dict)
     record_at = models.DateTimeField(
-        null=True, help_text="How new the record was, by its own system's clock."
+        null=True, help_text=_("How new the record was, by its own system's clock.")
     )
-    batch = models.BooleanField(default=False, help_text="Pushed by a person in Hull: bypasses the segments.")
+    batch = models.BooleanField(
+        default=False, help_text=_("Pushed by a person in Hull: bypasses the segments.")
+    )
 
     state = models.CharField(max_length=7, choices=State.choices, default=State.PENDING)
     reason = models.CharField(max_length=24, choices=choices(REASONS), blank=True)
@@ -75,13 +78,14 @@ class Change(models.Model):
     conflicts = models.JSONField(default=dict, blank=True)
     chosen = models.JSONField(default=dict, blank=True)
     makes_new = models.BooleanField(
-        default=False, help_text="A person said that none of the records that fit is it: a new one is made."
+        default=False,
+        help_text=_("A person said that none of the records that fit is it: a new one is made."),
     )
     approval = models.ForeignKey(
         "sync.Approval", on_delete=models.SET_NULL, null=True, blank=True, related_name="changes"
     )
     priority = models.PositiveSmallIntegerField(
-        choices=Priority.choices, default=Priority.FRESH, help_text="What is worked on first."
+        choices=Priority.choices, default=Priority.FRESH, help_text=_("What is worked on first.")
     )
     revision = models.PositiveIntegerField(default=1)
     queued_at = models.DateTimeField()

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Organization
 from sync.models.encryption import EncryptedField
@@ -28,30 +29,30 @@ class Connector(models.Model):
     """Pairs a Hull connector with a Close organization, and holds how the two are kept in step."""
 
     class Home(models.TextChoices):
-        HERE = "HERE", "Here"
-        HULL = "HULL", "Hull's dashboard"
+        HERE = "HERE", _("Here")
+        HULL = "HULL", _("Hull's dashboard")
 
     class BackfillBy(models.TextChoices):
-        AUTO = "auto", "Whichever the key may use"
-        EXPORT = "export", "Export"
-        SEARCH = "search", "Search"
-        PAGES = "pages", "Pages"
+        AUTO = "auto", _("Whichever the key may use")
+        EXPORT = "export", _("Export")
+        SEARCH = "search", _("Search")
+        PAGES = "pages", _("Pages")
 
     class IdentityHull(models.TextChoices):
-        DOMAIN = "domain", "Domain"
-        EXTERNAL_ID = "external_id", "External ID"
+        DOMAIN = "domain", _("Domain")
+        EXTERNAL_ID = "external_id", _("External ID")
 
     public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     organization = models.ForeignKey(Organization, on_delete=models.PROTECT, related_name="connectors")
     slug = models.SlugField(
         unique=True,
         max_length=80,
-        help_text="Names this connector in commands, for example acme-close.",
+        help_text=_("Names this connector in commands, for example acme-close."),
     )
     name = models.CharField(max_length=200)
     enabled = models.BooleanField(
         default=True,
-        help_text="Switched off: nothing is read or sent; what Hull tells meanwhile waits.",
+        help_text=_("Switched off: nothing is read or sent; what Hull tells meanwhile waits."),
     )
     paused_at = models.DateTimeField(null=True, blank=True, editable=False)
     pause_reason = models.CharField(max_length=500, blank=True, editable=False)
@@ -60,21 +61,21 @@ class Connector(models.Model):
     home = models.CharField(max_length=4, choices=Home.choices, default=Home.HERE)
 
     hull_connector_id = models.CharField(
-        "Hull connector id", max_length=64, validators=[RegexValidator(r"^[0-9A-Za-z_-]+$", "Letters and digits only.")],
-        help_text="24 characters, shown in Hull under the connector's settings.",
+        _("Hull connector id"), max_length=64, validators=[RegexValidator(r"^[0-9A-Za-z_-]+$", "Letters and digits only.")],
+        help_text=_("24 characters, shown in Hull under the connector's settings."),
     )  # fmt: skip
-    hull_secret = EncryptedField("Hull secret", blank=True, default="")
+    hull_secret = EncryptedField(_("Hull secret"), blank=True, default="")
     hull_secret_ref = models.JSONField(default=dict, blank=True, editable=False)
     hull_api_url = models.URLField(
-        "Hull API URL",
+        _("Hull API URL"),
         blank=True,
-        help_text="Only to override what the organization's Hull domain implies.",
+        help_text=_("Only to override what the organization's Hull domain implies."),
     )
-    hull_firehose_url = models.URLField("Hull firehose URL", blank=True)
+    hull_firehose_url = models.URLField(_("Hull firehose URL"), blank=True)
 
-    close_api_key = EncryptedField("Close API key", blank=True, default="")
+    close_api_key = EncryptedField(_("Close API key"), blank=True, default="")
     close_api_key_ref = models.JSONField(default=dict, blank=True, editable=False)
-    close_api_url = models.URLField("Close API URL", blank=True, help_text="Empty: Close's own.")
+    close_api_url = models.URLField(_("Close API URL"), blank=True, help_text=_("Empty: Close's own."))
     close_organization_id = models.CharField(max_length=80, blank=True, editable=False)
     close_organization_name = models.CharField(max_length=200, blank=True, editable=False)
     webhook_id = models.CharField(max_length=80, blank=True, editable=False)
@@ -82,125 +83,139 @@ class Connector(models.Model):
 
     account_segments = models.JSONField(
         default=list, blank=True,
-        help_text="Hull account segments whose accounts are sent to Close. None named: no account is sent.",
+        help_text=_("Hull account segments whose accounts are sent to Close. None named: no account is sent."),
     )  # fmt: skip
     user_segments = models.JSONField(
         default=list, blank=True,
-        help_text="Hull user segments whose users are sent. None named: contacts follow their account's segments.",
+        help_text=_("Hull user segments whose users are sent. None named: contacts follow their account's segments."),
     )  # fmt: skip
     lead_status = models.CharField(
         max_length=120,
         blank=True,
-        help_text="Label or id of the status a new lead gets. Empty: Close's own default.",
+        help_text=_("Label or id of the status a new lead gets. Empty: Close's own default."),
     )
     identity_hull = models.CharField(
-        "identifier in Hull",
+        _("identifier in Hull"),
         max_length=20,
         choices=IdentityHull.choices,
         default=IdentityHull.DOMAIN,
     )
     identity_close = models.CharField(
-        "identifier in Close", max_length=120, default="url",
+        _("identifier in Close"), max_length=120, default="url",
         validators=[RegexValidator(r"^(url|custom\.\w+)$", "Either url or custom.cf_… of a lead.")],
-        help_text="The lead's field that holds the identifier: url, or custom.cf_…",
+        help_text=_("The lead's field that holds the identifier: url, or custom.cf_…"),
     )  # fmt: skip
     asks_hull = models.BooleanField(
-        "ask Hull for changes",
+        _("ask Hull for changes"),
         default=False,
-        help_text="For a Hull organization that cannot send notifications here: accounts and users of the named segments "
-        "are looked for in Hull instead, as often as Close is read.",
+        help_text=_(
+            "For a Hull organization that cannot send notifications here: accounts and users of the named segments "
+            "are looked for in Hull instead, as often as Close is read."
+        ),
     )
     never_identities = models.JSONField(
-        "never identities", default=list, blank=True,
-        help_text="Domains that name no company and e-mail addresses that name no person, such as a supplier's or a shared "
-        "mailbox: they come in as attributes only. Free mail, social networks and the likes of info@ are left out by themselves.",
+        _("never identities"), default=list, blank=True,
+        help_text=_("Domains that name no company and e-mail addresses that name no person, such as a supplier's or a shared "
+        "mailbox: they come in as attributes only. Free mail, social networks and the likes of info@ are left out by themselves."),
     )  # fmt: skip
     always_identities = models.JSONField(
-        "identities all the same", default=list, blank=True,
-        help_text="Domains and e-mail addresses that do name a company or a person, although they look like free mail "
-        "or a shared mailbox.",
+        _("identities all the same"), default=list, blank=True,
+        help_text=_("Domains and e-mail addresses that do name a company or a person, although they look like free mail "
+        "or a shared mailbox."),
     )  # fmt: skip
     keeps_hull_id = models.BooleanField(
-        "keep the Hull id in Close",
+        _("keep the Hull id in Close"),
         default=False,
-        help_text="Writes each record's Hull id into a hidden custom field of Close, which is made if it is not there. "
-        "A record is recognised by it even when everything else about it was changed.",
+        help_text=_(
+            "Writes each record's Hull id into a hidden custom field of Close, which is made if it is not there. "
+            "A record is recognised by it even when everything else about it was changed."
+        ),
     )
     lead_hull_id_field = models.CharField(max_length=120, blank=True, editable=False)
     contact_hull_id_field = models.CharField(max_length=120, blank=True, editable=False)
     moves_contacts = models.BooleanField(
-        "move contacts",
+        _("move contacts"),
         default=True,
-        help_text="A user who changes account takes the contact along to the other lead. Off: the contact stays where it "
-        "is, and the user gets a new one.",
+        help_text=_(
+            "A user who changes account takes the contact along to the other lead. Off: the contact stays where it "
+            "is, and the user gets a new one."
+        ),
     )
     keeps_every_contact = models.BooleanField(
-        "keep every contact of a user in step",
+        _("keep every contact of a user in step"),
         default=False,
-        help_text="A person who is a contact of several leads, under the same e-mail address. Off: only the contact in "
-        "the lead of the user's account is kept in step.",
+        help_text=_(
+            "A person who is a contact of several leads, under the same e-mail address. Off: only the contact in "
+            "the lead of the user's account is kept in step."
+        ),
     )
     departures = models.JSONField(
         default=dict,
         blank=True,
-        help_text="What follows when a record leaves a segment, is deleted or is merged. What is not named has its safe default.",
+        help_text=_(
+            "What follows when a record leaves a segment, is deleted or is merged. What is not named has its safe default."
+        ),
     )
     mark_status = models.CharField(
         max_length=120,
         blank=True,
-        help_text="Label or id of the lead status that marks a lead whose account has left.",
+        help_text=_("Label or id of the lead status that marks a lead whose account has left."),
     )
     brake_creates = models.PositiveIntegerField(
-        "new records", null=True, blank=True, default=1000,
-        help_text="More new records than this within an hour wait for approval. Empty: no limit.",
+        _("new records"), null=True, blank=True, default=1000,
+        help_text=_("More new records than this within an hour wait for approval. Empty: no limit."),
     )  # fmt: skip
     brake_clears = models.PositiveIntegerField(
-        "emptied fields", null=True, blank=True, default=100,
-        help_text="More records with a field to be emptied than this within an hour wait for approval. Empty: no limit.",
+        _("emptied fields"), null=True, blank=True, default=100,
+        help_text=_("More records with a field to be emptied than this within an hour wait for approval. Empty: no limit."),
     )  # fmt: skip
     brake_deletes = models.PositiveIntegerField(
-        "deletions", null=True, blank=True, default=10,
-        help_text="More deletions in Close than this within an hour wait for approval. Empty: no limit.",
+        _("deletions"), null=True, blank=True, default=10,
+        help_text=_("More deletions in Close than this within an hour wait for approval. Empty: no limit."),
     )  # fmt: skip
     brake_share = models.PositiveSmallIntegerField(
-        "share of what is linked, in %", null=True, blank=True, default=50, validators=[MaxValueValidator(100)],
-        help_text="The same, as a share of the records that are linked, once there are a hundred. Empty: no limit.",
+        _("share of what is linked, in %"), null=True, blank=True, default=50, validators=[MaxValueValidator(100)],
+        help_text=_("The same, as a share of the records that are linked, once there are a hundred. Empty: no limit."),
     )  # fmt: skip
     rate_share_left = models.PositiveSmallIntegerField(
-        "share left to others, in %", default=10, validators=[MaxValueValidator(90)],
-        help_text="How much of Close's rate limit is left to the other tools of the organization.",
+        _("share left to others, in %"), default=10, validators=[MaxValueValidator(90)],
+        help_text=_("How much of Close's rate limit is left to the other tools of the organization."),
     )  # fmt: skip
     flip_limit = models.PositiveSmallIntegerField(
-        "flips", default=5, validators=[MinValueValidator(2)],
-        help_text="A field of one record that goes back to an earlier value more often than this is paused.",
+        _("flips"), default=5, validators=[MinValueValidator(2)],
+        help_text=_("A field of one record that goes back to an earlier value more often than this is paused."),
     )  # fmt: skip
     flip_minutes = models.PositiveSmallIntegerField(
-        "within minutes", default=60, validators=[MinValueValidator(1)]
+        _("within minutes"), default=60, validators=[MinValueValidator(1)]
     )  # fmt: skip
     backfill_by = models.CharField(
-        "everything is read by", max_length=8, choices=BackfillBy.choices, default=BackfillBy.AUTO,
-        help_text="How all leads are read at first, and again when the event log does not reach back far enough.",
+        _("everything is read by"), max_length=8, choices=BackfillBy.choices, default=BackfillBy.AUTO,
+        help_text=_("How all leads are read at first, and again when the event log does not reach back far enough."),
     )  # fmt: skip
     follows_renames = models.BooleanField(
-        "attributes follow renamed fields",
+        _("attributes follow renamed fields"),
         default=False,
-        help_text="A custom field that is renamed in Close gets a new attribute in Hull, and the old one is emptied. "
-        "Off: the attribute keeps the name that it came in by first.",
+        help_text=_(
+            "A custom field that is renamed in Close gets a new attribute in Hull, and the old one is emptied. "
+            "Off: the attribute keeps the name that it came in by first."
+        ),
     )
     reads_opportunities = models.BooleanField(
-        "opportunities",
+        _("opportunities"),
         default=False,
-        help_text="Adds up each lead's opportunities as attributes of its account: how many, open and won value, when the "
-        "last one was won, when the next one should close.",
+        help_text=_(
+            "Adds up each lead's opportunities as attributes of its account: how many, open and won value, when the "
+            "last one was won, when the next one should close."
+        ),
     )
     hull_events = models.JSONField(
-        "events in Hull", default=list, blank=True,
-        help_text="What happens in Close and is told to Hull as events of the account or user.",
+        _("events in Hull"), default=list, blank=True,
+        help_text=_("What happens in Close and is told to Hull as events of the account or user."),
     )  # fmt: skip
     pull_interval_seconds = models.PositiveIntegerField(
         default=60,
         validators=[MinValueValidator(10)],
-        help_text="How often Close's event log is read.",
+        help_text=_("How often Close's event log is read."),
     )
 
     backfilled_at = models.DateTimeField(null=True, blank=True, editable=False)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from sync.models.connector import Connector
 
@@ -20,13 +21,13 @@ class Cursor(models.Model):
     """
 
     class Stream(models.TextChoices):
-        EVENTS = "EVENTS", "Event log"
-        BACKFILL = "BACKFILL", "Backfill"
-        HULL_ACCOUNTS = "HULL_ACCOUNTS", "Hull's accounts"
-        HULL_USERS = "HULL_USERS", "Hull's users"
-        OPPORTUNITIES = "OPPORTUNITIES", "Opportunities"
-        RETELLING = "RETELLING", "Records to be told again"
-        DELIVERIES = "DELIVERIES", "Webhook deliveries"
+        EVENTS = "EVENTS", _("Event log")
+        BACKFILL = "BACKFILL", _("Backfill")
+        HULL_ACCOUNTS = "HULL_ACCOUNTS", _("Hull's accounts")
+        HULL_USERS = "HULL_USERS", _("Hull's users")
+        OPPORTUNITIES = "OPPORTUNITIES", _("Opportunities")
+        RETELLING = "RETELLING", _("Records to be told again")
+        DELIVERIES = "DELIVERIES", _("Webhook deliveries")
 
     connector = models.ForeignKey(Connector, on_delete=models.CASCADE, related_name="cursors")
     stream = models.CharField(max_length=16, choices=Stream.choices)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from sync.models.connector import Connector
 
@@ -13,8 +14,8 @@ class Delivery(models.Model):
     """One received request as stored; its key makes a second arrival harmless."""
 
     class Source(models.TextChoices):
-        HULL = "HULL", "Hull notification"
-        CLOSE = "CLOSE", "Close webhook"
+        HULL = "HULL", _("Hull notification")
+        CLOSE = "CLOSE", _("Close webhook")
 
     connector = models.ForeignKey(Connector, on_delete=models.CASCADE, related_name="deliveries")
     source = models.CharField(max_length=5, choices=Source.choices)
@@ -32,7 +33,7 @@ class Delivery(models.Model):
             models.UniqueConstraint(fields=["connector", "source", "key"], name="delivery_once"),
         ]
         indexes: ClassVar = [models.Index(fields=["connector", "-received_at"], name="delivery_recent")]
-        verbose_name_plural = "deliveries"
+        verbose_name_plural = _("deliveries")
 
     def __str__(self) -> str:
         return f"{self.channel or self.source} {self.key}"

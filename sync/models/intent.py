@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from sync.models.choices import choices
 from sync.models.connector import Connector
@@ -19,12 +20,12 @@ class Intent(models.Model):
     """
 
     class State(models.TextChoices):
-        OPEN = "OPEN", "Open"
-        DONE = "DONE", "Done"
-        REFUSED = "REFUSED", "Refused"
+        OPEN = "OPEN", _("Open")
+        DONE = "DONE", _("Done")
+        REFUSED = "REFUSED", _("Refused")
 
     connector = models.ForeignKey(Connector, on_delete=models.CASCADE, related_name="intents")
-    object_type = models.CharField("object", max_length=7, choices=choices(ObjectType))
+    object_type = models.CharField(_("object"), max_length=7, choices=choices(ObjectType))
     key = models.CharField(max_length=320)
     body = models.JSONField()
     # Which company or person it is, for whoever else writes to the same Close organization.

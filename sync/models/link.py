@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from sync.engine.plan import BaseValue, KnownRecord
 from sync.models.choices import choices
@@ -29,10 +30,10 @@ class Link(models.Model):
     """
 
     connector = models.ForeignKey(Connector, on_delete=models.CASCADE, related_name="links")
-    object_type = models.CharField("object", max_length=7, choices=choices(ObjectType))
-    close_id = models.CharField("Close id", max_length=120)
-    hull_id = models.CharField("Hull id", max_length=250, null=True, blank=True)
-    parent_close_id = models.CharField("lead id", max_length=120, blank=True)
+    object_type = models.CharField(_("object"), max_length=7, choices=choices(ObjectType))
+    close_id = models.CharField(_("Close id"), max_length=120)
+    hull_id = models.CharField(_("Hull id"), max_length=250, null=True, blank=True)
+    parent_close_id = models.CharField(_("lead id"), max_length=120, blank=True)
     label = models.CharField(max_length=250, blank=True)
     close = models.JSONField(default=dict)
     close_updated_at = models.DateTimeField(null=True)

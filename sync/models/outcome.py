@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from sync.engine.plan import REASONS, Result
 from sync.models.choices import choices
@@ -19,10 +20,10 @@ class Outcome(models.Model):
     connector = models.ForeignKey(Connector, on_delete=models.CASCADE, related_name="outcomes")
     run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="outcomes")
     direction = models.CharField(max_length=8, choices=choices(Direction))
-    object_type = models.CharField("object", max_length=7, choices=choices(ObjectType))
+    object_type = models.CharField(_("object"), max_length=7, choices=choices(ObjectType))
     key = models.CharField(max_length=320)
-    hull_id = models.CharField("Hull id", max_length=250, blank=True)
-    close_id = models.CharField("Close id", max_length=120, blank=True)
+    hull_id = models.CharField(_("Hull id"), max_length=250, blank=True)
+    close_id = models.CharField(_("Close id"), max_length=120, blank=True)
     label = models.CharField(max_length=250, blank=True)
     result = models.CharField(max_length=9, choices=choices(Result))
     reason = models.CharField(max_length=24, choices=choices(REASONS))
@@ -32,7 +33,7 @@ class Outcome(models.Model):
     values = models.JSONField(default=dict, blank=True)
     notes = models.JSONField(default=list, blank=True)
     version = models.PositiveIntegerField(
-        default=1, help_text="Version of the connector's settings it ran under."
+        default=1, help_text=_("Version of the connector's settings it ran under.")
     )
     created_at = models.DateTimeField()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from sync.models.choices import choices
 from sync.models.connector import Connector
@@ -18,9 +19,9 @@ class RecordPause(models.Model):
     """
 
     connector = models.ForeignKey(Connector, on_delete=models.CASCADE, related_name="record_pauses")
-    object_type = models.CharField("object", max_length=7, choices=choices(ObjectType))
-    hull_id = models.CharField("Hull id", max_length=250, blank=True)
-    close_id = models.CharField("Close id", max_length=120, blank=True)
+    object_type = models.CharField(_("object"), max_length=7, choices=choices(ObjectType))
+    hull_id = models.CharField(_("Hull id"), max_length=250, blank=True)
+    close_id = models.CharField(_("Close id"), max_length=120, blank=True)
     reason = models.CharField(max_length=300, blank=True)
     author_name = models.CharField(max_length=200, blank=True)
     created_at = models.DateTimeField()

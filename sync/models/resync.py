@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from sync.models.connector import Connector
 
@@ -17,11 +18,11 @@ class Resync(models.Model):
     """
 
     class State(models.TextChoices):
-        COUNTING = "COUNTING", "Counting"
-        COUNTED = "COUNTED", "Counted"
-        QUEUEING = "QUEUEING", "Queueing"
-        QUEUED = "QUEUED", "Queued"
-        DISMISSED = "DISMISSED", "Left as they are"
+        COUNTING = "COUNTING", _("Counting")
+        COUNTED = "COUNTED", _("Counted")
+        QUEUEING = "QUEUEING", _("Queueing")
+        QUEUED = "QUEUED", _("Queued")
+        DISMISSED = "DISMISSED", _("Left as they are")
 
     connector = models.OneToOneField(Connector, on_delete=models.CASCADE, related_name="resync")
     version = models.PositiveIntegerField()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from sync.models.choices import choices
 from sync.models.connector import Connector
@@ -15,20 +16,20 @@ class Run(models.Model):
     """A drain, a pull or a backfill. `counters` counts outcomes by result, `close_calls` requests by route."""
 
     class Kind(models.TextChoices):
-        DRAIN = "DRAIN", "Drain"
-        PULL = "PULL", "Pull"
-        BACKFILL = "BACKFILL", "Backfill"
+        DRAIN = "DRAIN", _("Drain")
+        PULL = "PULL", _("Pull")
+        BACKFILL = "BACKFILL", _("Backfill")
 
     class Trigger(models.TextChoices):
-        SCHEDULE = "SCHEDULE", "Schedule"
-        NOTIFICATION = "NOTIFICATION", "Notification"
-        PERSON = "PERSON", "A person"
-        COMMAND = "COMMAND", "Command line"
+        SCHEDULE = "SCHEDULE", _("Schedule")
+        NOTIFICATION = "NOTIFICATION", _("Notification")
+        PERSON = "PERSON", _("A person")
+        COMMAND = "COMMAND", _("Command line")
 
     class State(models.TextChoices):
-        RUNNING = "RUNNING", "Running"
-        FINISHED = "FINISHED", "Finished"
-        STOPPED = "STOPPED", "Stopped early"
+        RUNNING = "RUNNING", _("Running")
+        FINISHED = "FINISHED", _("Finished")
+        STOPPED = "STOPPED", _("Stopped early")
 
     connector = models.ForeignKey(Connector, on_delete=models.CASCADE, related_name="runs")
     kind = models.CharField(max_length=8, choices=Kind.choices)

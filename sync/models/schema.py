@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from sync.models.choices import choices
 from sync.models.connector import Connector
@@ -16,8 +17,8 @@ class CloseField(models.Model):
     """One custom field of Close. `attribute` is the Hull attribute it comes in as, kept when it is renamed."""
 
     connector = models.ForeignKey(Connector, on_delete=models.CASCADE, related_name="close_fields")
-    object_type = models.CharField("object", max_length=7, choices=choices(ObjectType))
-    close_id = models.CharField("Close id", max_length=120)
+    object_type = models.CharField(_("object"), max_length=7, choices=choices(ObjectType))
+    close_id = models.CharField(_("Close id"), max_length=120)
     label = models.CharField(max_length=250)
     attribute = models.CharField(max_length=250)
     type = models.CharField(max_length=40, default="text")
@@ -52,13 +53,13 @@ class CloseStatus(models.Model):
     """One lead status of Close, in the organization's order."""
 
     connector = models.ForeignKey(Connector, on_delete=models.CASCADE, related_name="close_statuses")
-    close_id = models.CharField("Close id", max_length=120)
+    close_id = models.CharField(_("Close id"), max_length=120)
     label = models.CharField(max_length=250)
     position = models.PositiveIntegerField(default=0)
 
     class Meta:
         ordering: ClassVar = ["position", "pk"]
-        verbose_name_plural = "close statuses"
+        verbose_name_plural = _("close statuses")
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["connector", "close_id"], name="close_status_once"),
         ]
@@ -74,7 +75,7 @@ class CloseUser(models.Model):
     """One sales rep of Close, by whom a field that holds a user is set."""
 
     connector = models.ForeignKey(Connector, on_delete=models.CASCADE, related_name="close_users")
-    close_id = models.CharField("Close id", max_length=120)
+    close_id = models.CharField(_("Close id"), max_length=120)
     email = models.CharField(max_length=320, blank=True)
     name = models.CharField(max_length=250, blank=True)
 
@@ -96,14 +97,14 @@ class HullSegment(models.Model):
     """One segment of Hull, as last heard from a notification or read over REST."""
 
     class Kind(models.TextChoices):
-        ACCOUNT = "ACCOUNT", "Account segment"
-        USER = "USER", "User segment"
+        ACCOUNT = "ACCOUNT", _("Account segment")
+        USER = "USER", _("User segment")
 
     connector = models.ForeignKey(Connector, on_delete=models.CASCADE, related_name="hull_segments")
     kind = models.CharField(max_length=7, choices=Kind.choices)
-    hull_id = models.CharField("Hull id", max_length=120)
+    hull_id = models.CharField(_("Hull id"), max_length=120)
     name = models.CharField(max_length=250, blank=True)
-    seen_at = models.DateTimeField(null=True, help_text="When Hull last told of it.")
+    seen_at = models.DateTimeField(null=True, help_text=_("When Hull last told of it."))
 
     class Meta:
         ordering: ClassVar = ["kind", "name"]

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from django.conf import settings as django_settings
 from django.db import models
 from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
 
 from sync.models.connector import Connector
 
@@ -32,7 +33,7 @@ class ConfigurationVersion(models.Model):
     created_at = models.DateTimeField()
 
     class Meta:
-        verbose_name = "version"
+        verbose_name = _("version")
         ordering: ClassVar = ["connector", "-number"]
         constraints: ClassVar = [
             models.UniqueConstraint(fields=["connector", "number"], name="version_number_once"),

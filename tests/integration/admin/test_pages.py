@@ -130,7 +130,7 @@ def test_each_reason_is_told_in_words(
         missing = [
             told
             for reason in REASONS
-            for told in (words.REASONS[reason].label, words.REASONS[reason].meaning)
+            for told in map(str, (words.REASONS[reason].label, words.REASONS[reason].meaning))
             if told not in shown
         ]
         assert missing == []
