@@ -3,6 +3,7 @@
 from sync.admin import (
     alert,
     approval,
+    audit,
     batch,
     budget,
     change,
@@ -20,6 +21,7 @@ from sync.admin import (
 __all__ = [
     "alert",
     "approval",
+    "audit",
     "batch",
     "budget",
     "change",

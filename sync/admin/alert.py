@@ -272,8 +272,8 @@ class AlertAdmin(HistoryAdmin):
         )
 
     @display(description=_("What"), ordering="kind")
-    def what(self, alert: Alert) -> str:
-        return ALERTS[alert.kind].label
+    def what(self, alert: Alert) -> SafeString:
+        return cells.link(cells.changelist("alert", kind__exact=alert.kind), ALERTS[alert.kind].label)
 
     @display(description=_("Began"), ordering="pk")
     def opened(self, alert: Alert) -> SafeString:

@@ -16,7 +16,7 @@ from unfold.enums import ActionVariant
 
 from accounts.permissions import Permission
 from sync import tasks
-from sync.admin import cells, story
+from sync.admin import audit, cells, story
 from sync.admin.base import ConnectorFilter, HistoryAdmin, change_page, redirect
 from sync.admin.words import EFFECTS, OBJECTS
 from sync.models import Approval, Run
@@ -97,6 +97,7 @@ class ApprovalAdmin(HistoryAdmin):
         approval = self.get_permitted(request, object_id, Permission.RUN)
         count = brake.approve(approval, by=request.user, now=timezone.now())
         if count:
+            audit.note(request, approval.connector, f"Approved {count} records.")
             tasks.nudge(approval.connector_id, Direction.OUTBOUND, trigger=Run.Trigger.PERSON)
         return self._answer(
             request, approval, count, gettext("{count:,} records are in the queue again.").format(count=count)
@@ -112,6 +113,8 @@ class ApprovalAdmin(HistoryAdmin):
     def reject(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
         approval = self.get_permitted(request, object_id, Permission.RUN)
         count = brake.reject(approval, by=request.user, now=timezone.now())
+        if count:
+            audit.note(request, approval.connector, f"Rejected {count} records.")
         return self._answer(
             request, approval, count, gettext("{count:,} records are ignored.").format(count=count)
         )

@@ -43,8 +43,13 @@ class ConnectorScopedAdmin(ScopedAdmin):
 
     @display(description=_("What"))
     def what(self, obj: Any) -> SafeString:
-        """Say what a record is and which way it goes."""
-        return cells.unbroken(cells.stacked(OBJECTS[obj.object_type], DIRECTIONS[obj.direction]))
+        """Say what a record is and which way it goes; each leads to more of its kind."""
+        model = obj._meta.model_name
+        kind = cells.link(
+            cells.changelist(model, object_type__exact=obj.object_type), OBJECTS[obj.object_type]
+        )
+        way = cells.link(cells.changelist(model, direction__exact=obj.direction), DIRECTIONS[obj.direction])
+        return cells.unbroken(cells.stacked(kind, way))
 
 
 class HistoryAdmin(CsvExport, ReadOnlyMixin, ConnectorScopedAdmin):  # type: ignore[misc]  # None where a permission may be None

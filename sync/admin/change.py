@@ -18,7 +18,7 @@ from unfold.decorators import action, display
 from accounts.admin.scoped import ReadOnlyMixin
 from accounts.permissions import Permission
 from sync import tasks
-from sync.admin import cells, conflicts, story
+from sync.admin import audit, cells, conflicts, story
 from sync.admin.base import ConnectorFilter, ConnectorScopedAdmin, change_page, redirect
 from sync.admin.export import CsvExport
 from sync.admin.words import reason_words
@@ -178,6 +178,7 @@ class ChangeAdmin(CsvExport, ReadOnlyMixin, ConnectorScopedAdmin):  # type: igno
         total = changes.count()
         lanes = set(changes.values_list("connector_id", "direction"))
         count = replay.replay(changes, now=timezone.now())
+        audit.note_all(request, {pk for pk, _ in lanes}, f"Replayed {count} records.")
         told = [tasks.nudge(pk, Direction(way), trigger=Run.Trigger.PERSON) for pk, way in sorted(lanes)]
         rest = (
             gettext(" {value} were in the queue already.").format(value=total - count)
@@ -194,7 +195,9 @@ class ChangeAdmin(CsvExport, ReadOnlyMixin, ConnectorScopedAdmin):  # type: igno
 
     def _ignore(self, request: HttpRequest, changes: QuerySet[Change]) -> None:
         total = changes.count()
+        concerned = set(changes.values_list("connector_id", flat=True))
         count = replay.ignore(changes, now=timezone.now())
+        audit.note_all(request, concerned, f"Ignored {count} records.")
         rest = (
             gettext(" {value} had neither failed nor were they held.").format(value=total - count)
             if count < total

@@ -22,7 +22,7 @@ from accounts.admin.scoped import tenants_where
 from accounts.models import Organization
 from accounts.permissions import Permission
 from sync import tasks
-from sync.admin import cells
+from sync.admin import audit, cells
 from sync.admin.base import author_of, change_page, free_slug, redirect
 from sync.errors import SyncError
 from sync.models import Connector, Run
@@ -127,6 +127,7 @@ class ConnectorActions:
         connector = self.get_permitted(request, object_id, Permission.EDIT_CONFIGURATION)  # type: ignore[attr-defined]
         schema = setup.load_schema(connector)
         count = retyped.accept(connector, schema, retyped.resting(connector, schema), now=timezone.now())
+        audit.note(request, connector, f"Let {count} rows run with their new type.")
         messages.success(
             request,
             gettext("{count} row{value} run again.").format(count=count, value="s" * (count != 1))
@@ -156,6 +157,7 @@ class ConnectorActions:
         except SyncError as error:
             messages.error(request, error.message)
         else:
+            audit.note(request, connector, f"Created the field {made.label} in Close.")
             messages.success(
                 request,
                 gettext("“{label}” is in Close now. Map it as custom.{close_id}, or by its name.").format(
@@ -183,6 +185,7 @@ class ConnectorActions:
             by=author_of(request),
             now=now,
         )
+        audit.note(request, made, f"Cloned from {source.name}.")
         messages.success(
             request, gettext("{name} is made, paused. Next: what it connects.").format(name=made.name)
         )
@@ -209,6 +212,7 @@ class ConnectorActions:
     )  # fmt: skip
     def test_connection(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
         connector = self._permitted(request, object_id)
+        audit.note(request, connector, "Tested the connection.")
         tried = setup.test_connection(connector, clock=timezone.now)
         level = messages.SUCCESS if tried.is_good else messages.ERROR
         for sentence in tried.sentences:
@@ -229,6 +233,7 @@ class ConnectorActions:
                 request, gettext("Nothing was started: the connector is paused or switched off.")
             )
         elif dispatch_all(connector):
+            audit.note(request, connector, "Started a sync.")
             messages.success(
                 request,
                 _started(
@@ -254,6 +259,7 @@ class ConnectorActions:
                 request, gettext("Nothing was started: the connector is paused or switched off.")
             )
         elif tasks.dispatch(tasks.pull, connector_id=connector.pk, trigger=Run.Trigger.PERSON, full=True):
+            audit.note(request, connector, "Started a backfill.")
             messages.success(
                 request,
                 _started(connector, gettext("Handed to a worker: everything in Close is read again.")),
@@ -273,6 +279,7 @@ class ConnectorActions:
         connector = self._permitted(request, object_id)
         if connector.paused_at is None:
             connector.pause(_pause_reason(request, form.cleaned_data["reason"]), now=timezone.now())
+        audit.note(request, connector, connector.pause_reason or "Paused.")
         messages.success(request, gettext("Paused. What arrives meanwhile is kept."))
         return redirect(request, change_page(connector))
 
@@ -286,6 +293,7 @@ class ConnectorActions:
     def resume(self, request: HttpRequest, form: Any, object_id: str) -> HttpResponse:
         connector = self._permitted(request, object_id)
         connector.resume()
+        audit.note(request, connector, "Resumed.")
         told = connector.is_active and dispatch_all(connector)
         messages.success(request, _started(connector, "Resumed.") if told else f"Resumed. {_LATER}")
         return redirect(request, change_page(connector))
@@ -308,6 +316,7 @@ class ConnectorActions:
         chosen = self._all_permitted(request, queryset)
         active = [connector for connector in chosen if connector.is_active]
         told = [dispatch_all(connector) for connector in active]
+        audit.note_all(request, {one.pk for one in active}, "Started a sync.")
         rest = (
             gettext(" {value} are paused or switched off.").format(value=len(chosen) - len(active))
             if len(active) < len(chosen)
@@ -324,6 +333,7 @@ class ConnectorActions:
             tasks.dispatch(tasks.pull, connector_id=one.pk, trigger=Run.Trigger.PERSON, full=True)
             for one in active
         ]
+        audit.note_all(request, {one.pk for one in active}, "Started a backfill.")
         rest = (
             gettext(" {value} are paused or switched off.").format(value=len(chosen) - len(active))
             if len(active) < len(chosen)
@@ -336,6 +346,7 @@ class ConnectorActions:
         running = [found for found in self._all_permitted(request, queryset) if found.paused_at is None]
         for connector in running:
             connector.pause(_pause_reason(request, ""), now=timezone.now())
+        audit.note_all(request, {one.pk for one in running}, "Paused.")
         messages.success(request, gettext("{count} paused.").format(count=len(running)))
 
     @action(description=_("Resume: go on with what waited"), permissions=["run"])
@@ -343,6 +354,7 @@ class ConnectorActions:
         paused = [found for found in self._all_permitted(request, queryset) if found.paused_at is not None]
         for connector in paused:
             connector.resume()
+        audit.note_all(request, {one.pk for one in paused}, "Resumed.")
         messages.success(request, gettext("{count} resumed.").format(count=len(paused)))
 
     def _all_permitted(self, request: HttpRequest, queryset: QuerySet[Connector]) -> list[Connector]:

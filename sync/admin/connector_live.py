@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST
 
 from accounts.permissions import Permission
 from sync import tasks
-from sync.admin import connector_panel
+from sync.admin import audit, connector_panel
 from sync.admin.base import change_page, redirect
 from sync.services import affected
 
@@ -50,6 +50,7 @@ class LiveActions:
         """Queue what the newest settings affect."""
         connector = self.get_permitted(request, object_id, Permission.RUN)  # type: ignore[attr-defined]
         if affected.queue_them(connector, now=timezone.now()):
+            audit.note(request, connector, "Had the affected records synced.")
             tasks.dispatch(tasks.look_through, connector_id=connector.pk)
             messages.success(request, gettext("They go into the queue, behind what is fresh."))
         else:
@@ -62,6 +63,7 @@ class LiveActions:
     def leave_affected_view(self, request: HttpRequest, object_id: int) -> HttpResponse:
         """Leave the records as they are until something else of them changes."""
         connector = self.get_permitted(request, object_id, Permission.RUN)  # type: ignore[attr-defined]
+        audit.note(request, connector, "Left the affected records as they are.")
         affected.dismiss(connector, now=timezone.now())
         messages.success(request, gettext("They stay as they are until something else of them changes."))
         return redirect(request, change_page(connector))

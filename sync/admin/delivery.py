@@ -18,7 +18,7 @@ class DeliveryAdmin(HistoryAdmin):
     """The newest first."""
 
     export_fields = ("received_at", "connector", "source", "channel", "key", "messages", "accepted", "stale", "repeats", "problems")  # fmt: skip
-    list_display = ("received", "source", "channel", "messages", "accepted", "stale", "repeats", "problems_shown", "connector")  # fmt: skip
+    list_display = ("received", "source_shown", "channel_shown", "messages", "accepted", "stale", "repeats", "problems_shown", "connector")  # fmt: skip
     list_filter = (
         ("connector", ConnectorFilter),
         ("source", ChoicesDropdownFilter),
@@ -41,6 +41,19 @@ class DeliveryAdmin(HistoryAdmin):
     @display(description=_("Received"), ordering="pk")
     def received(self, delivery: Delivery) -> SafeString:
         return cells.ago(delivery.received_at)
+
+    @display(description=_("Source"), ordering="source")
+    def source_shown(self, delivery: Delivery) -> SafeString:
+        address = cells.changelist("delivery", source__exact=delivery.source)
+        return cells.link(address, delivery.get_source_display())
+
+    @display(description=_("Channel"), ordering="channel")
+    def channel_shown(self, delivery: Delivery) -> SafeString | str:
+        return (
+            cells.link(cells.changelist("delivery", channel=delivery.channel), delivery.channel)
+            if delivery.channel
+            else cells.NOTHING
+        )
 
     @display(description=_("Problems"))
     def problems_shown(self, delivery: Delivery) -> SafeString:

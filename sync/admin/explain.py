@@ -20,7 +20,7 @@ from accounts.access import may
 from accounts.admin.scoped import principal_of
 from accounts.permissions import Permission
 from sync import tasks
-from sync.admin import cells, story
+from sync.admin import audit, cells, story
 from sync.admin.base import change_page, redirect, visible_connectors
 from sync.admin.mapping import rule_words
 from sync.admin.words import DIRECTIONS, EDITS, OBJECTS, VERDICTS, reason_words
@@ -39,6 +39,9 @@ _TITLES = {
     Direction.OUTBOUND: ("From Hull to Close", "Value in Hull", "Value in Close"),
     Direction.INBOUND: ("From Close to Hull", "Value in Close, as Hull takes it", "What Hull was told"),
 }
+
+
+_SAID = {"sync": "Synced", "pause": "Paused", "resume": "Resumed"}
 
 
 def address(connector: Connector, name: str) -> str:
@@ -93,6 +96,9 @@ class ExplainPages:
         moves = {"sync": _sync, "pause": _pause, "resume": _resume}
         move = moves.get(request.POST.get("move", ""))
         if move and any(names):
+            audit.note(
+                request, connector, f"{_SAID[request.POST['move']]} the record {names[1] or names[0]}."
+            )
             move(request, connector, object_type, names)
         return redirect(request, address(connector, names[1] or names[0]))
 

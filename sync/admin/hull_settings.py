@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action
 
 from accounts.permissions import Permission
+from sync.admin import audit
 from sync.admin.base import author_of, change_page, redirect
 from sync.errors import SyncError
 from sync.models import Connector
@@ -59,10 +60,12 @@ class HullSettingsActions:
         try:
             if move == TAKE_OVER:
                 problems = hull_settings.take_over(connector, settings, by=author_of(request), now=now)
+                audit.note(request, connector, "Took Hull's settings over.")
                 messages.success(request, gettext("Hull's settings are in force now."))
             elif move in (TO_HULL, TO_HERE):
                 home = Connector.Home.HULL if move == TO_HULL else Connector.Home.HERE
                 problems = hull_settings.move_home(connector, home, by=author_of(request), now=now)
+                audit.note(request, connector, f"Moved the home of the settings: {home}.")
                 place = gettext("in Hull's dashboard") if move == TO_HULL else "here"
                 messages.success(
                     request, gettext("The settings are kept {place} from now on.").format(place=place)

@@ -17,7 +17,7 @@ from unfold.decorators import action, display
 
 from accounts.permissions import Permission
 from sync import tasks
-from sync.admin import cells, story
+from sync.admin import audit, cells, story
 from sync.admin.base import ConnectorFilter, HistoryAdmin, change_page, redirect
 from sync.admin.explain import ExplainPages, address
 from sync.admin.words import OBJECTS
@@ -111,6 +111,7 @@ class LinkAdmin(ExplainPages, HistoryAdmin):  # type: ignore[misc]  # None where
     def _resume(self, request: HttpRequest, links: QuerySet[Link]) -> None:
         lanes = set(flipping.paused(links).values_list("connector_id", flat=True))
         count = flipping.resume(links, now=timezone.now())
+        audit.note_all(request, lanes, f"Resumed paused fields of {count} records.")
         for connector_id in sorted(lanes):
             tasks.nudge(connector_id, Direction.OUTBOUND, trigger=Run.Trigger.PERSON)
         self.message_user(
@@ -135,8 +136,10 @@ class LinkAdmin(ExplainPages, HistoryAdmin):  # type: ignore[misc]  # None where
         return story.link_state(link)
 
     @display(description=_("What"), ordering="object_type")
-    def object_shown(self, link: Link) -> str:
-        return OBJECTS[link.object_type]
+    def object_shown(self, link: Link) -> SafeString:
+        return cells.link(
+            cells.changelist("link", object_type__exact=link.object_type), OBJECTS[link.object_type]
+        )
 
     @display(description=_("In Close"), ordering="close_id")
     def in_close(self, link: Link) -> SafeString:

@@ -88,6 +88,7 @@ def _daily(request: HttpRequest) -> list[Item | None]:
         _alerts(request),
         _item(request, gettext("Runs"), "play_circle", "sync", "run"),
         links,
+        _item(request, gettext("Audit"), "manage_search", "admin", "logentry"),
     ]
 
 

@@ -56,17 +56,21 @@ class RunAdmin(HistoryAdmin):
 
     @display(description=_("State"), ordering="state")
     def state_shown(self, run: Run) -> SafeString:
-        shown = cells.badge(run.get_state_display(), VARIANTS.get(run.state, ""))
+        shown = cells.badge(
+            run.get_state_display(),
+            VARIANTS.get(run.state, ""),
+            href=cells.changelist("run", state__exact=run.state),
+        )
         message = story.shorten(run.message, 120)
         return cells.wide(cells.stacked(shown, message)) if message else shown
 
     @display(description=_("Work"), ordering="kind")
     def kind_shown(self, run: Run) -> SafeString:
-        dry = " (dry run)" if run.dry_run else ""
-        trigger = gettext("by {value}").format(value=run.get_trigger_display().lower())
-        return cells.unbroken(
-            cells.stacked(f"{run.get_kind_display()}{dry}", DIRECTIONS[run.direction], trigger)
-        )
+        kind = cells.link(cells.changelist("run", kind__exact=run.kind), run.get_kind_display())
+        way = cells.link(cells.changelist("run", direction__exact=run.direction), DIRECTIONS[run.direction])
+        dry = gettext("a dry run, ") if run.dry_run else ""
+        trigger = dry + gettext("by {value}").format(value=run.get_trigger_display().lower())
+        return cells.unbroken(cells.stacked(kind, way, trigger))
 
     @display(description=_("Records"), ordering="considered")
     def progress(self, run: Run) -> SafeString | str:

@@ -23,7 +23,7 @@ from accounts.admin.scoped import tenants_where
 from accounts.models import HOST, Agency, Organization
 from accounts.permissions import Permission
 from sync import tasks
-from sync.admin import cells, story
+from sync.admin import audit, cells, story
 from sync.admin.base import author_of, change_page, first_free_slug, free_slug, redirect
 from sync.admin.connector_actions import dispatch_all
 from sync.admin.fields import SecretField
@@ -188,6 +188,7 @@ class SetupGuide:
         if may_change and form.changed_data:
             with transaction.atomic():
                 form.instance.save(update_fields=[*form.changed_data, "updated_at"])
+                audit.note(request, connector, f"Set up: {step.name}.")
                 configuration_changed(
                     connector, form.changed_data, by=author_of(request), note=gettext("Set up: {title}.").format(title=step.title), now=timezone.now()
                 )  # fmt: skip
@@ -250,6 +251,7 @@ class SetupGuide:
         self, request: HttpRequest, connector: Connector, step: Step, context: dict[str, Any]
     ) -> HttpResponse | None:
         if request.method == "POST" and self.allows(request, Permission.RUN, connector):  # type: ignore[attr-defined]
+            audit.note(request, connector, "Set it up and started it.")
             connector.resume()
             dispatch_all(connector)
             messages.success(

@@ -15,7 +15,7 @@ from unfold.enums import ActionVariant
 
 from accounts.permissions import Permission
 from sync import tasks
-from sync.admin import cells, story
+from sync.admin import audit, cells, story
 from sync.admin.base import ConnectorFilter, HistoryAdmin, author_of, change_page, redirect
 from sync.models import ConfigurationVersion
 from sync.services import affected, configuration, versions
@@ -96,6 +96,7 @@ class VersionAdmin(HistoryAdmin):
         version = self.get_permitted(request, object_id, Permission.EDIT_CONFIGURATION)
         now = timezone.now()
         if configuration.restore(version, by=author_of(request), now=now):
+            audit.note(request, version.connector, f"Put version {version.number} back in force.")
             affected.begin(version.connector, now=now)
             tasks.dispatch(tasks.look_through, connector_id=version.connector_id)
             self.message_user(

@@ -195,3 +195,22 @@ def test_problems_of_the_settings_are_told(admin_client: Client, ours: SimpleNam
     assert "custom.cf_gone is not a custom field of a lead in Close" in text(
         admin_client.get(page("connector", ours.connector.pk))
     )
+
+
+@pytest.mark.parametrize(
+    ("model", "filters"),
+    [
+        ("outcome", "object_type__exact=LEAD"), ("outcome", "direction__exact=OUTBOUND"), ("run", "state__exact=FINISHED"),
+        ("run", "kind__exact=DRAIN"), ("change", "direction__exact=OUTBOUND"), ("link", "object_type__exact=LEAD"),
+        ("delivery", "source__exact=HULL"), ("delivery", "channel=account%3Aupdate"), ("alert", "kind__exact=FAILING"),
+    ],
+)  # fmt: skip
+def test_cells_lead_to_more_of_their_kind(
+    admin_client: Client, ours: SimpleNamespace, model: str, filters: str
+) -> None:
+    shown = text(admin_client.get(page(model)))
+
+    assert f'href="{page(model)}?{filters}"' in shown
+    narrowed = admin_client.get(f"{page(model)}?{filters}")
+    assert narrowed.status_code == 200
+    assert narrowed.context["cl"].result_list
