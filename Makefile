@@ -67,7 +67,7 @@ lock: ## Pin the newest packages with hashes (needs uv)
 		--custom-compile-command "make lock" --group dev -o requirements-dev.txt pyproject.toml
 
 histories: setup ## Live through many simulated months of a rep (SEEDS=1000), or through one again (SEED=17)
-	@PYTHONHASHSEED=0 SEEDS="$(or $(SEEDS),1000)" SEED="$(SEED)" $(PY) -m pytest -n 2 tests/journeys/test_histories.py $(ARGS)
+	@PYTHONHASHSEED=0 SEEDS="$(or $(SEEDS),1000)" SEED="$(SEED)" $(PY) -m pytest -n 2 --timeout 900 tests/journeys/test_histories.py $(ARGS)
 
 interop: setup ## Run clients that other people wrote for Close and Hull against the sandbox and the product
 	@$(PY) tests/interop/environments.py
