@@ -170,6 +170,13 @@ class ScopedTabularInline(ScopedPermissions, TabularInline):
 
     extra = 0
 
+    def get_formset(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
+        """Name each input for those who do not see its column's title."""
+        formset = super().get_formset(request, obj, **kwargs)
+        for name, field in formset.form.base_fields.items():
+            field.widget.attrs.setdefault("aria-label", str(field.label or name))
+        return formset
+
 
 class ScopedStackedInline(ScopedPermissions, StackedInline):
     """As `ScopedTabularInline`, one form below the other."""

@@ -98,7 +98,7 @@ class MappingForm(forms.ModelForm):
         choices = [(str(value), words) for value, words in {**offered, **unknown}.items()]
         self.fields[name] = _KeptChoice(
             choices=choices, required=False, initial=stored, label=label, help_text=self.fields[name].help_text,
-            widget=UnfoldAdminSelectWidget(attrs={"style": "min-width: 7.5rem; max-width: 9rem"}),
+            widget=UnfoldAdminSelectWidget(attrs={"style": "min-width: 7.5rem; max-width: 9rem", "aria-label": str(label)}),
         )  # fmt: skip
 
     def clean(self) -> dict[str, Any]:
